@@ -1,0 +1,41 @@
+/**
+ * The program that starts and ends executors, for an agent that may not start programs itself once it is confined. It
+ * parses no SQL and no answers. It lives as long as its input: when the agent dies, so do it and the executor.
+ */
+import { confineSpawner } from '@sentineld/runtime/lifecycle/confine-executor';
+import { ExecutorKeeper } from './executor-keeper.ts';
+import { createFrameReader, decodeFrame, encodeFrame, frameOf, MAX_RESULT_BYTES } from './frames.ts';
+import type { SpawnerInit, SpawnerInput, SpawnerOutput } from './protocol.ts';
+
+function main(): void {
+  let keeper: ExecutorKeeper | undefined;
+  const stop = (status: number): never => {
+    keeper?.close();
+    process.exit(status);
+  };
+  // A Ctrl-C reaches every process of the terminal; the agent decides when its executors end.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  const frames = createFrameReader(MAX_RESULT_BYTES, (body) => {
+    // The agent is trusted here: its frames are taken as they are typed.
+    const input = decodeFrame(body) as SpawnerInput;
+    if (input.kind === 'init') keeper = begin(input);
+    else keeper?.submit(input);
+  });
+  process.stdin.on('data', (bytes: Buffer) => {
+    if (!frames.push(bytes)) stop(70);
+  });
+  process.stdin.on('end', () => stop(0));
+  process.stdin.on('error', () => stop(0));
+  process.stdout.on('error', () => stop(0));
+}
+
+function begin(init: SpawnerInit): ExecutorKeeper {
+  const { detail } = confineSpawner();
+  const emit = (output: SpawnerOutput, answer?: Buffer): void => {
+    process.stdout.write(encodeFrame(output));
+    if (answer !== undefined) process.stdout.write(frameOf(answer));
+  };
+  return new ExecutorKeeper({ init, spawner: detail, emit });
+}
+
+main();

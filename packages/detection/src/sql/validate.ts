@@ -1,0 +1,31 @@
+/**
+ * Layers 1 to 3 together: whether a statement is one that may be tried at all. Pure: it needs no database, so it runs
+ * anywhere. That its columns exist, and layer 4, are the executor's to find out.
+ */
+import type { Refusal } from '@sentineld/model/rule';
+import { checkAllowList } from './allow-list.ts';
+import { checkCharacters } from './characters.ts';
+import { parameterNames } from './parameters.ts';
+import { boundsOf, type SqlPolicy } from './policy.ts';
+import { checkSecondOpinion } from './second-opinion.ts';
+import { parseStatement, type Statement } from './statement.ts';
+
+export type SqlVerdict =
+  | {
+      readonly ok: true;
+      /** Parameters that a run has to give values for, with their prefix. */
+      readonly parameters: readonly string[];
+      readonly statement: Statement;
+    }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** Judges a statement; never throws. */
+export function validateSql(sql: string, policy: SqlPolicy): SqlVerdict {
+  const characters = checkCharacters(sql, boundsOf(policy));
+  if (characters !== undefined) return { ok: false, refusal: characters };
+  const parsed = parseStatement(sql, policy);
+  if (!parsed.ok) return parsed;
+  const refused = checkAllowList(parsed.statement, policy) ?? checkSecondOpinion(parsed.statement);
+  if (refused !== undefined) return { ok: false, refusal: refused };
+  return { ok: true, parameters: parameterNames(parsed.statement), statement: parsed.statement };
+}

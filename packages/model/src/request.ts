@@ -1,0 +1,57 @@
+/**
+ * Everything the programs may say to each other over their sockets. A frame is a u32 big-endian length and that
+ * many bytes of UTF-8 JSON; a request that is not in this file closes the connection and is recorded.
+ */
+import { z } from 'zod';
+import { AUDIT_ACTIONS, type AuditEvent, type LedgerHead } from './audit.ts';
+
+/** Bytes of JSON in one frame at most. */
+export const MAX_FRAME_BYTES: number = 64 * 1024;
+
+/** Rules in one reply at most, so that it fits a frame. */
+export const RULES_PAGE = 50;
+
+/** Where a client came in. Each role has a socket of its own, so that it can be told even where all run as one user. */
+export const SOCKET_ROLES = ['sentinelagent', 'sentinelcli'] as const;
+export type SocketRole = (typeof SOCKET_ROLES)[number];
+
+/** The kernel's word on who is at the other end (SO_PEERCRED, unix(7)). */
+export type PeerCredentials = { readonly pid: number; readonly uid: number; readonly gid: number };
+
+/** An entry of a client, numbered by the client so that a repeated send is recorded once. */
+export type OriginEntry = { readonly originSequence: number; readonly event: AuditEvent };
+
+export type Request =
+  | { readonly request: 'health' }
+  | { readonly request: 'subscribe' }
+  /** Asks procmond to record entries; the reply comes after fsync. */
+  | { readonly request: 'audit.append'; readonly origin: string; readonly entries: readonly OriginEntry[] }
+  /** Asks the agent to keep an entry until procmond takes it. */
+  | { readonly request: 'audit.queue'; readonly event: AuditEvent }
+  /** The agent's rules with their state, RULES_PAGE of them from `offset` on. */
+  | { readonly request: 'rules'; readonly offset: number };
+
+export type Reply<Body = unknown> = { readonly ok: true; readonly body: Body } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+
+/** Reply to audit.append: the newest entry of the ledger once everything sent is in it. */
+export type AppendReply = { readonly head: LedgerHead; readonly lastOriginSequence: number };
+
+const auditEvent: z.ZodType<AuditEvent> = z.strictObject({
+  action: z.enum(AUDIT_ACTIONS),
+  data: z.record(z.string(), z.unknown()),
+});
+
+export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request', [
+  z.strictObject({ request: z.literal('health') }),
+  z.strictObject({ request: z.literal('subscribe') }),
+  z.strictObject({
+    request: z.literal('audit.append'),
+    origin: z.string().min(1).max(64),
+    entries: z
+      .array(z.strictObject({ originSequence: z.int().positive(), event: auditEvent }))
+      .min(1)
+      .max(64),
+  }),
+  z.strictObject({ request: z.literal('audit.queue'), event: auditEvent }),
+  z.strictObject({ request: z.literal('rules'), offset: z.int().min(0) }),
+]);

@@ -1,0 +1,78 @@
+/**
+ * Detection rules and what became of running one.
+ */
+
+export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const RULE_SOURCES = ['builtin', 'file', 'user'] as const;
+export type RuleSource = (typeof RULE_SOURCES)[number];
+
+/** A rule as it was loaded; its SQL has not been trusted yet. */
+export type Rule = {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly severity: Severity;
+  readonly category: string;
+  readonly tags: readonly string[];
+  /** ATT&CK technique ids, for instance T1070.004. */
+  readonly attack: readonly string[];
+  readonly version: number;
+  readonly author: string;
+  readonly sql: string;
+  /** Columns of the result that make one finding the same as an earlier one. */
+  readonly dedupKeys: readonly string[];
+  readonly enabled: boolean;
+  readonly source: RuleSource;
+  /** File the rule came from. */
+  readonly sourcePath: string;
+  /** SHA-256 of the file's bytes, hex. */
+  readonly checksum: string;
+};
+
+/** A place in a rule's SQL; both count from 1. */
+export type SqlPosition = { readonly line: number; readonly column: number };
+
+/** Why a rule or a query is not run. */
+export type Refusal = {
+  /** Stable word: parse, statement, function, table, column, node, limit, characters, second_opinion, authorizer, … */
+  readonly code: string;
+  readonly message: string;
+  readonly position: SqlPosition | null;
+};
+
+export type Validation = { readonly ok: true; readonly columns: readonly string[] } | { readonly ok: false; readonly refusal: Refusal };
+
+/** A value of a result row. Integers beyond 2^53 arrive as decimal text, BLOBs as hex text. */
+export type SqlValue = string | number | null;
+export type ResultRow = Readonly<Record<string, SqlValue>>;
+
+/** A process that a finding is about, as the analyst should see it. */
+export type AffectedProcess = {
+  readonly pid: number;
+  readonly startTimeMs: number | null;
+  readonly name: string;
+  readonly exePath: string | null;
+  readonly argv: readonly string[] | null;
+  readonly user: string | null;
+  readonly ppid: number | null;
+  readonly parentName: string | null;
+  readonly parentExe: string | null;
+  readonly parentCmdline: string | null;
+};
+
+/** What running one rule over one scan gave. 'No match' (ok with no rows) is not 'could not evaluate'. */
+export type RuleOutcome =
+  | {
+      readonly outcome: 'ok';
+      /** The scan that the rule saw; null where there is none yet. */
+      readonly scanId: number | null;
+      readonly rows: readonly ResultRow[];
+      readonly processes: readonly AffectedProcess[];
+      /** True where a row or byte cap cut the result. */
+      readonly truncated: boolean;
+      readonly durationMs: number;
+    }
+  | { readonly outcome: 'refused'; readonly refusal: Refusal; readonly durationMs: number }
+  | { readonly outcome: 'timeout' | 'memory' | 'crashed' | 'failed'; readonly message: string; readonly durationMs: number };

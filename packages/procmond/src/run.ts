@@ -1,0 +1,186 @@
+/**
+ * `procmond run`: from configuration to a collecting daemon, and back to a store that readers can go on reading.
+ */
+import { SentinelError, messageOf } from '@sentineld/model/error';
+import type { Request } from '@sentineld/model/request';
+import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
+import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
+import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
+import { serveSocket, type Peer, type Refused, type SocketServer } from '@sentineld/runtime/ipc/server';
+import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
+import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
+import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
+import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
+import { createLogger, type Logger } from '@sentineld/runtime/log/logger';
+import { VERSION } from '@sentineld/runtime/version';
+import { openEventsWriter, type EventsWriter } from '@sentineld/store/events/writer';
+import { openLedgerWriter, type LedgerWriter } from '@sentineld/store/ledger/writer';
+import { answer, type AnswerContext } from './answers.ts';
+import { createCollector, type Collector } from './collector.ts';
+import { createExecutableHashing } from './executable-hashing.ts';
+import { readHostFacts } from './host-facts.ts';
+import { settlePrivileges, type SettledPrivileges } from './settle-privileges.ts';
+import { createLinuxProcSource } from './sources/linux-proc.ts';
+import type { ProcessSource } from './sources/process-source.ts';
+
+export type RunOptions = LoadOptions & {
+  readonly once: boolean;
+  /** Stop when the process that started this one is gone. */
+  readonly supervised: boolean;
+  /** Arguments of the command line, to be given again after root is given up. */
+  readonly programArguments: readonly string[];
+};
+
+const FALLBACK_OPEN_FILES = 1024;
+
+/** Runs until it is told to stop (or for one scan) and ends the process. Throws before anything is opened where the environment is wrong. */
+export async function run(options: RunOptions): Promise<void> {
+  const loaded = loadConfig(options);
+  const { config } = loaded;
+  const paths = statePaths(config.state_dir);
+  const privileges = settlePrivileges(config, paths, options.programArguments);
+  const log = createLogger('procmond', config.log.level);
+  const lock = takeStateLock(`${paths.eventsDir}/procmond.lock`, 'procmond');
+  const stores = openStores(loaded, paths, privileges);
+  const source = createLinuxProcSource({
+    openFileLimit: openFileLimit(privileges),
+    argvLimitBytes: config.collection.argv_limit,
+  });
+  const servers: SocketServer[] = [];
+  const collector = createCollector({
+    source,
+    events: stores.events,
+    ledger: stores.ledger,
+    log,
+    intervalMs: config.collection.interval,
+    onScan: (scan) => {
+      for (const server of servers) server.publish(scan);
+      if (config.collection.hash) hashing.wake();
+    },
+  });
+  const hashing = createExecutableHashing({
+    executables: stores.events.executables,
+    openPathOf: source.openPathOf,
+    fileLimitBytes: config.collection.hash_file_limit,
+    onError: (cause) => log.error({ error: messageOf(cause) }, 'hashing.failed'),
+  });
+  const daemon: Daemon = { log, lock, source, collector, servers, ...stores };
+  if (options.once) {
+    const scan = collector.scanOnce();
+    process.stdout.write(`${JSON.stringify(scan)}\n`);
+    return finish(daemon, 'once', scan === null ? 4 : 0);
+  }
+  const context: AnswerContext = {
+    version: VERSION,
+    startedMs: stores.startedMs,
+    intervalMs: config.collection.interval,
+    collector: collector.state,
+    events: stores.events,
+    ledger: stores.ledger,
+    privileges,
+  };
+  servers.push(...(await openSockets(loaded, paths, context, log)));
+  listenForStop({
+    watchParent: options.supervised,
+    onStop: (reason) => {
+      hashing.stop();
+      void finish(daemon, reason, 0);
+    },
+  });
+  collector.start();
+  privileges.native?.notify('READY=1');
+}
+
+type Stores = { readonly events: EventsWriter; readonly ledger: LedgerWriter; readonly startedMs: number };
+type Daemon = Stores & {
+  readonly log: Logger;
+  readonly lock: StateLock;
+  readonly source: ProcessSource;
+  readonly collector: Collector;
+  readonly servers: readonly SocketServer[];
+};
+
+function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: SettledPrivileges): Stores {
+  const startedMs = Date.now();
+  const facts = readHostFacts();
+  const events = openEventsWriter(paths.eventsDb, {
+    startTimeMs: startedMs,
+    bootId: bootId(),
+    hostname: facts.hostname,
+    osName: facts.osName,
+    osVersion: facts.osVersion,
+    collectorVersion: VERSION,
+    configHash: loaded.hash,
+  });
+  const ledger = openLedgerWriter({ path: paths.ledgerDb, hostId: events.hostId, clock: Date.now });
+  ledger.append('procmond', [
+    { action: 'start', data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files } },
+    {
+      action: 'privilege_drop',
+      data: { ...privileges.proof, sees_other_users: privileges.seesOtherUsers, unconfined: privileges.unconfined },
+    },
+  ]);
+  return { events, ledger, startedMs };
+}
+
+/** The operators' socket and the agent's; what is not permitted is recorded. */
+async function openSockets(loaded: LoadedConfig, paths: StatePaths, context: AnswerContext, log: Logger): Promise<readonly SocketServer[]> {
+  const ownUid = process.getuid?.() ?? -1;
+  const agentUid = daemonAccounts(loaded.config).agentUid;
+  const shared = {
+    credentialsOf: peerCredentialsReader(),
+    answer: async (request: Request, peer: Peer) => answer(context, request, peer),
+    onRefused: (refused: Refused) => recordRefusal(context.ledger, log, refused),
+  };
+  return [
+    await serveSocket({
+      ...shared,
+      path: paths.procmondSocket,
+      role: 'sentinelcli',
+      permitted: new Set<Request['request']>(['health', 'subscribe', 'audit.append']),
+      admits: () => true,
+    }),
+    await serveSocket({
+      ...shared,
+      path: paths.procmondAgentSocket,
+      role: 'sentinelagent',
+      permitted: new Set<Request['request']>(['health', 'subscribe', 'audit.append']),
+      // Where all run as one user the socket's role is all there is; otherwise it is the agent's alone.
+      admits: ({ uid }) => uid === agentUid || uid === ownUid,
+    }),
+  ];
+}
+
+function recordRefusal(ledger: LedgerWriter, log: Logger, refused: Refused): void {
+  const data = { role: refused.peer.role, peer: refused.peer.credentials, reason: refused.reason };
+  log.warn(data, 'request.refused');
+  try {
+    ledger.append('procmond', [{ action: 'request_refused', data }]);
+  } catch (cause) {
+    log.error({ error: messageOf(cause) }, 'ledger.append_failed');
+  }
+}
+
+async function finish(daemon: Daemon, reason: string, status: number): Promise<void> {
+  daemon.collector.stop();
+  for (const server of daemon.servers) await server.close();
+  try {
+    daemon.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.collector.state.scans } }]);
+  } catch (cause) {
+    daemon.log.error({ error: messageOf(cause) }, 'ledger.append_failed');
+  }
+  daemon.events.stop();
+  daemon.ledger.stop();
+  daemon.source.close();
+  daemon.lock.release();
+  daemon.log.info({ reason }, 'procmond.stopped');
+  // Not by running out of work: that would close the databases, and readers could not open them any more.
+  process.exit(status);
+}
+
+function openFileLimit(privileges: SettledPrivileges): number {
+  if (privileges.native === null) return FALLBACK_OPEN_FILES;
+  const limit = privileges.native.getResourceLimit('NOFILE').soft;
+  if (typeof limit !== 'number') throw new SentinelError('internal.bug', { message: 'the limit of open files is not a number' });
+  return limit;
+}

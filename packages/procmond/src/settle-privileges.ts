@@ -1,0 +1,63 @@
+/**
+ * From whatever rights procmond was started with to the few it may keep, in the order that holds: directories are made
+ * as root, root is given up by replacing the program, calls that are not needed are closed off, and what is left is
+ * proved on every thread before a database is opened.
+ */
+import { dirname, join } from 'node:path';
+import { SentinelError } from '@sentineld/model/error';
+import { loadNative, type Native } from '@sentineld/native/addon';
+import type { Config } from '@sentineld/runtime/config/config';
+import type { StatePaths } from '@sentineld/runtime/config/state-dir';
+import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
+import { becomeThroughSetpriv, provePrivileges, SYS_PTRACE_MASK, threadPrivileges, type PrivilegeProof } from '@sentineld/runtime/lifecycle/privileges';
+import { withoutIoUring } from '@sentineld/runtime/lifecycle/replace-program';
+import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
+import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
+
+export type SettledPrivileges = {
+  readonly proof: PrivilegeProof;
+  /** True where the executables of other users' processes can be read. */
+  readonly seesOtherUsers: boolean;
+  /** Null, or why calls that are not needed could not be closed off. */
+  readonly unconfined: string | null;
+  readonly native: Native | null;
+};
+
+/**
+ * As root: makes the directories and starts this program again as the collector's user; does not return.
+ * Otherwise: confines this process and proves what it has. Throws 'privilege.refused' where that is too much.
+ */
+export function settlePrivileges(config: Config, paths: StatePaths, programArguments: readonly string[]): SettledPrivileges {
+  if (process.getuid?.() === 0) return becomeCollector(config, paths, programArguments);
+  const addon = loadNative();
+  if (addon.available) withoutIoUring(addon.native);
+  const ambient = threadPrivileges().some((thread) => thread.ambient === SYS_PTRACE_MASK);
+  // With the capability the directories were made by root before; without it they are this user's own.
+  if (!ambient) makeStateDirs(paths, null);
+  // No sockets but Unix ones, no other program, no word to other processes: for ever, on every thread.
+  if (addon.available) addon.native.confine({ socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false });
+  const proof = provePrivileges(SYS_PTRACE_MASK);
+  return {
+    proof,
+    seesOtherUsers: proof.effective === SYS_PTRACE_MASK.toString(16),
+    unconfined: addon.available ? null : addon.reason,
+    native: addon.available ? addon.native : null,
+  };
+}
+
+function becomeCollector(config: Config, paths: StatePaths, programArguments: readonly string[]): never {
+  const accounts = daemonAccounts(config);
+  makeStateDirs(paths, accounts);
+  const program = process.argv[1];
+  if (program === undefined) throw new SentinelError('internal.bug', { message: 'the path of this program is not known' });
+  const addon = loadNative();
+  // Inherited by what comes after, which then need not start itself again.
+  if (addon.available) addon.native.refuseIoUring();
+  const gids = [accounts.operatorsGid, accounts.auditorsGid];
+  const programs = readablePrograms(dirname(program), accounts.collectorUid, gids, join(paths.root, 'programs'));
+  becomeThroughSetpriv(
+    { uid: accounts.collectorUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: true },
+    programs.node,
+    [...process.execArgv, join(programs.directory, 'procmond.js'), ...programArguments],
+  );
+}

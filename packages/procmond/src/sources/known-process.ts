@@ -1,0 +1,54 @@
+/**
+ * A process as the Linux source keeps it between scans.
+ */
+import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
+
+/** A process between scans: the record that is handed out, its held descriptor, and what tells that it changed. */
+export type KnownProcess = ProcessRecord & {
+  descriptor: number;
+  seenInScan: number;
+  name: string;
+  ppid: number;
+  layout: number;
+  virtualBytes: number;
+  isZombie: boolean;
+  cpuTicks: number;
+  readAtMs: number;
+};
+
+/** A process of which nothing but its identity was read yet. */
+export function newlyMet(pid: number, startTicks: number, descriptor: number): KnownProcess {
+  return {
+    pid,
+    startTicks,
+    image: NO_IMAGE,
+    cpuPercent: null,
+    memoryBytes: 0,
+    status: 'unknown',
+    descriptor,
+    seenInScan: 0,
+    name: '',
+    ppid: 0,
+    layout: 0,
+    virtualBytes: 0,
+    isZombie: false,
+    cpuTicks: -1,
+    readAtMs: 0,
+  };
+}
+
+const NO_IMAGE: ProcessImage = {
+  ppid: 0,
+  name: '',
+  exe: null,
+  exeDeleted: false,
+  argv: null,
+  startTimeMs: 0,
+  userId: null,
+  userName: null,
+  groupId: null,
+  sessionId: 0,
+  ttyNumber: 0,
+  isKernelThread: false,
+  unseen: [],
+};

@@ -1,0 +1,274 @@
+/**
+ * Processes of Linux, from /proc. Each known process's `stat` is kept open and read again at offset 0: a held
+ * descriptor belongs to its process for ever, so a reused pid cannot be taken for the old one. Everything else is read
+ * once, again when exec or a change of parent shows, and in turn every 32 scans.
+ */
+import { closeSync, constants, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { errnoOf } from '@sentineld/model/error';
+import type { ExecutableFile, ProcessImage, ProcessRecord, Unseen } from '@sentineld/model/process';
+import type { Scan } from '@sentineld/model/scan';
+import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
+import { readKernelConstants, type KernelConstants } from './kernel-constants.ts';
+import { newlyMet, type KnownProcess } from './known-process.ts';
+import { emptyProcStat, isKernelThread, parseProcStat, processName, statusOf, ZOMBIE, type ProcStat } from './proc-stat.ts';
+import { readArguments, readExecutable, readOwner } from './process-details.ts';
+import type { ProcessSource } from './process-source.ts';
+import { coverageOf } from './scan-coverage.ts';
+import { createUserNames, type UserNames } from './user-names.ts';
+
+/** A stat line: 52 numbers and a name of at most 64 bytes. */
+const STAT_BYTES = 2048;
+/** Owner and arguments of each process are read again every this many scans: they can change without exec. */
+const REFRESH_SCANS = 32;
+/** Descriptors left for everything that is not a held `stat`. */
+const SPARE_DESCRIPTORS = 256;
+const READ_ATTEMPTS = 3;
+
+export type LinuxProcOptions = {
+  /** Soft limit of open files: decides how many processes can be held open. */
+  readonly openFileLimit: number;
+  /** Bytes of arguments kept per process. */
+  readonly argvLimitBytes: number;
+  readonly now?: () => number;
+};
+
+export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource {
+  const state: SourceState = {
+    known: new Map(),
+    groups: createExecutableGroups(),
+    users: createUserNames(),
+    kernel: readKernelConstants(),
+    stat: emptyProcStat(),
+    statBuffer: Buffer.allocUnsafeSlow(STAT_BYTES),
+    argvBuffer: Buffer.allocUnsafeSlow(options.argvLimitBytes + 1),
+    held: 0,
+    heldLimit: Math.max(0, options.openFileLimit - SPARE_DESCRIPTORS),
+    scanNumber: 0,
+    now: options.now ?? Date.now,
+  };
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  return {
+    name: 'linux-proc',
+    scan: () => scanOnce(state, bootId),
+    openPathOf: (file: ExecutableFile) => {
+      const member = state.groups.memberOf(file);
+      return member === null ? null : `/proc/${member.pid}/exe`;
+    },
+    close: () => {
+      for (const process of state.known.values()) releaseDescriptor(state, process);
+      state.known.clear();
+    },
+  };
+}
+
+type SourceState = {
+  readonly known: Map<number, KnownProcess>;
+  readonly groups: ExecutableGroups;
+  readonly users: UserNames;
+  readonly kernel: KernelConstants;
+  readonly stat: ProcStat;
+  readonly statBuffer: Buffer;
+  readonly argvBuffer: Buffer;
+  held: number;
+  readonly heldLimit: number;
+  scanNumber: number;
+  readonly now: () => number;
+};
+
+function scanOnce(state: SourceState, bootId: string): Scan {
+  const startTimeMs = state.now();
+  const started = performance.now();
+  state.scanNumber++;
+  state.users.refresh();
+  let vanished = 0;
+  let errors = 0;
+  for (const name of readdirSync('/proc')) {
+    const first = name.charCodeAt(0);
+    if (first < 49 || first > 57) continue;
+    const outcome = visit(state, Number(name));
+    if (outcome === 'vanished') vanished++;
+    else if (outcome === 'error') errors++;
+  }
+  const processes: ProcessRecord[] = [];
+  for (const process of state.known.values()) {
+    if (process.seenInScan === state.scanNumber) processes.push(process);
+    else forget(state, process);
+  }
+  state.groups.refreshDeleted();
+  return {
+    startTimeMs,
+    endTimeMs: state.now(),
+    durationMs: performance.now() - started,
+    bootId,
+    loadAverage: loadavg()[0] ?? null,
+    processes,
+    coverage: coverageOf(processes, vanished, errors),
+  };
+}
+
+/** Reads one process into `known`. */
+function visit(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
+  const known = state.known.get(pid);
+  if (known !== undefined) {
+    if (readStat(state, known.descriptor, pid) === 'read' && state.stat.startTicks === known.startTicks) {
+      update(state, known);
+      return 'seen';
+    }
+    forget(state, known);
+  }
+  return meet(state, pid);
+}
+
+/** Reads a process that is new, with all its details, until they belong to one image of it. */
+function meet(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
+  let descriptor: number;
+  try {
+    descriptor = openSync(`/proc/${pid}/stat`, constants.O_RDONLY);
+  } catch (cause) {
+    return isGone(cause) ? 'vanished' : 'error';
+  }
+  const outcome = readStat(state, descriptor, pid);
+  if (outcome !== 'read') {
+    closeSync(descriptor);
+    return outcome === 'gone' ? 'vanished' : 'error';
+  }
+  const process = newlyMet(pid, state.stat.startTicks, descriptor);
+  state.held++;
+  const complete = readDetails(state, process);
+  if (complete) {
+    takeNumbers(state, process);
+    state.known.set(pid, process);
+  }
+  if (!complete || state.held > state.heldLimit) releaseDescriptor(state, process);
+  return complete ? 'seen' : 'vanished';
+}
+
+/** Brings a known process up to date from `state.stat`. */
+function update(state: SourceState, process: KnownProcess): void {
+  const { stat } = state;
+  const name = nameIn(state);
+  const execed =
+    name !== process.name ||
+    stat.layout !== process.layout ||
+    (stat.state === ZOMBIE) !== process.isZombie ||
+    // Where ptrace access is withheld the layout is 0; a new image shows by its size then.
+    (stat.layout === 0 && stat.virtualBytes !== process.virtualBytes);
+  const inTurn = (process.pid + state.scanNumber) % REFRESH_SCANS === 0;
+  if (execed || inTurn || stat.ppid !== process.ppid) readDetails(state, process);
+  takeNumbers(state, process);
+}
+
+/** Reads owner, executable and arguments, again where the process called exec meanwhile. False when it is gone. */
+function readDetails(state: SourceState, process: KnownProcess): boolean {
+  const base = `/proc/${process.pid}`;
+  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    remember(state, process);
+    const owner = readOwner(base);
+    if (owner === null) return false;
+    const noImage = isKernelThread(state.stat) || process.isZombie;
+    const executable = noImage ? { file: null, deleted: false, unseen: null } : readExecutable(base);
+    const argv = noImage ? { argv: [], unseen: null } : readArguments(base, state.argvBuffer);
+    if (readStat(state, process.descriptor, process.pid) !== 'read') return false;
+    if (state.stat.startTicks !== process.startTicks) return false;
+    if (attempt < READ_ATTEMPTS - 1 && !isSameImage(state, process)) continue;
+    const image: ProcessImage = {
+      ppid: process.ppid,
+      name: process.name,
+      exe: executable.file,
+      exeDeleted: executable.deleted,
+      argv: argv.argv,
+      startTimeMs: state.kernel.bootTimeMs + Math.round((process.startTicks * 1000) / state.kernel.ticksPerSecond),
+      userId: owner.uid,
+      userName: state.users.nameOf(owner.uid),
+      groupId: owner.gid,
+      sessionId: state.stat.session,
+      ttyNumber: state.stat.ttyNumber,
+      isKernelThread: isKernelThread(state.stat),
+      unseen: [executable.unseen, argv.unseen].filter((unseen): unseen is Unseen => unseen !== null),
+    };
+    if (!isSame(image, process.image)) {
+      state.groups.leave(process);
+      process.image = image;
+      state.groups.join(process);
+    }
+    return true;
+  }
+  return false;
+}
+
+function remember(state: SourceState, process: KnownProcess): void {
+  const { stat } = state;
+  process.name = nameIn(state);
+  process.ppid = stat.ppid;
+  process.layout = stat.layout;
+  process.isZombie = stat.state === ZOMBIE;
+}
+
+function isSameImage(state: SourceState, process: KnownProcess): boolean {
+  const { stat } = state;
+  return (
+    nameIn(state) === process.name &&
+    stat.layout === process.layout &&
+    (stat.state === ZOMBIE) === process.isZombie
+  );
+}
+
+/** Whether two images say the same; the executable's times may differ where only a link of it went. */
+function isSame(a: ProcessImage, b: ProcessImage): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function takeNumbers(state: SourceState, process: KnownProcess): void {
+  const { stat, kernel } = state;
+  const nowMs = performance.now();
+  if (process.cpuTicks >= 0) {
+    const elapsedMs = Math.max(nowMs - process.readAtMs, 1);
+    const usedMs = ((stat.cpuTicks - process.cpuTicks) * 1000) / kernel.ticksPerSecond;
+    process.cpuPercent = Math.max(0, Math.round((usedMs * 1000) / elapsedMs) / 10);
+  }
+  process.cpuTicks = stat.cpuTicks;
+  process.readAtMs = nowMs;
+  process.virtualBytes = stat.virtualBytes;
+  process.memoryBytes = stat.rssPages * kernel.pageBytes;
+  process.status = statusOf(stat.state);
+  process.seenInScan = state.scanNumber;
+}
+
+/** Reads `stat` through a held descriptor, or by path where none is held, into `state.stat`. */
+function readStat(state: SourceState, descriptor: number, pid: number): 'read' | 'gone' | 'error' {
+  let opened = -1;
+  try {
+    if (descriptor < 0) opened = openSync(`/proc/${pid}/stat`, constants.O_RDONLY);
+    const length = readSync(descriptor < 0 ? opened : descriptor, state.statBuffer, 0, STAT_BYTES, 0);
+    if (length === 0) return 'gone';
+    return parseProcStat(state.statBuffer, length, state.stat) ? 'read' : 'error';
+  } catch (cause) {
+    return isGone(cause) ? 'gone' : 'error';
+  } finally {
+    if (opened >= 0) closeSync(opened);
+  }
+}
+
+function nameIn(state: SourceState): string {
+  const { nameStart, nameEnd, flags } = state.stat;
+  return processName(state.statBuffer, nameStart, nameEnd, flags);
+}
+
+function isGone(cause: unknown): boolean {
+  const errno = errnoOf(cause);
+  return errno === 'ENOENT' || errno === 'ESRCH';
+}
+
+function forget(state: SourceState, process: KnownProcess): void {
+  releaseDescriptor(state, process);
+  state.groups.leave(process);
+  state.known.delete(process.pid);
+}
+
+function releaseDescriptor(state: SourceState, process: KnownProcess): void {
+  if (process.descriptor < 0) return;
+  closeSync(process.descriptor);
+  process.descriptor = -1;
+  state.held--;
+}

@@ -1,0 +1,120 @@
+/**
+ * Parser of /proc/PID/stat (proc_pid_stat(5)) over bytes in a reused buffer. The name between the outermost parentheses
+ * is chosen by the process and may hold anything, ')' and newlines included: it ends at the last ')'.
+ */
+import { decodeHostBytes } from '@sentineld/model/host-text';
+import type { ProcessStatus } from '@sentineld/model/process';
+
+/** The fields that are used; one object is filled again and again. Times in clock ticks, `rssPages` in pages. */
+export type ProcStat = {
+  nameStart: number;
+  nameEnd: number;
+  state: number;
+  ppid: number;
+  session: number;
+  ttyNumber: number;
+  flags: number;
+  cpuTicks: number;
+  startTicks: number;
+  virtualBytes: number;
+  rssPages: number;
+  /**
+   * The addresses of code, stack, data, heap and arguments in one number: another value is another image, that is, an
+   * exec (or PR_SET_MM). 0 where ptrace access is withheld.
+   */
+  layout: number;
+};
+
+/** PF_KTHREAD of include/linux/sched.h. */
+const PF_KTHREAD = 0x0020_0000;
+
+const OPEN = 40;
+const CLOSE = 41;
+const MINUS = 45;
+const LAST_FIELD = 48;
+
+export function emptyProcStat(): ProcStat {
+  return {
+    nameStart: 0, nameEnd: 0, state: 0, ppid: 0, session: 0, ttyNumber: 0, flags: 0, cpuTicks: 0,
+    startTicks: 0, virtualBytes: 0, rssPages: 0, layout: 0,
+  }; // prettier-ignore
+}
+
+/** Parses `length` bytes of `bytes` into `into`. False where it is not a stat line (cut, or empty because the process is gone). */
+export function parseProcStat(bytes: Uint8Array, length: number, into: ProcStat): boolean {
+  let close = length - 1;
+  while (close > 0 && bytes[close] !== CLOSE) close--;
+  let open = 0;
+  while (open < close && bytes[open] !== OPEN) open++;
+  if (close <= open || close + 3 >= length) return false;
+  into.nameStart = open + 1;
+  into.nameEnd = close;
+  into.state = bytes[close + 2] ?? 0;
+  let field = 3;
+  let value = 0;
+  let negative = false;
+  for (let at = close + 4; at < length; at++) {
+    const byte = bytes[at] ?? 0;
+    const digit = byte - 48;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+    } else if (byte === MINUS) {
+      negative = true;
+    } else {
+      store(into, ++field, negative ? -value : value);
+      if (field === LAST_FIELD) return true;
+      value = 0;
+      negative = false;
+    }
+  }
+  return false;
+}
+
+/** The state letter as a word. */
+export function statusOf(letter: number): ProcessStatus {
+  return STATUS_BY_LETTER.get(letter) ?? 'unknown';
+}
+
+export function isKernelThread(stat: ProcStat): boolean {
+  return (stat.flags & PF_KTHREAD) !== 0;
+}
+
+export const ZOMBIE = 90;
+
+/** Workers of the kernel show what they work on after their name, another thing at every look: 'kworker/0:1-events'. */
+const WORKER = /^(kworker\/(?:u?\d+:\d+H?))[-+]/;
+
+/** The name between the parentheses; of a kernel worker the part that stays the same. */
+export function processName(bytes: Buffer, start: number, end: number, flags: number): string {
+  const text = bytes.toString('latin1', start, end);
+  if ((flags & PF_KTHREAD) !== 0) return WORKER.exec(text)?.[1] ?? text;
+  for (let at = start; at < end; at++) if ((bytes[at] ?? 0) >= 0x80) return decodeHostBytes(bytes.subarray(start, end));
+  return text;
+}
+
+const STATUS_BY_LETTER: ReadonlyMap<number, ProcessStatus> = new Map(
+  Object.entries({
+    R: 'running', S: 'sleeping', D: 'disk_sleep', Z: 'zombie', T: 'stopped', t: 'traced', I: 'idle', X: 'dead', x: 'dead',
+  } as const).map(([letter, status]) => [letter.charCodeAt(0), status]),
+); // prettier-ignore
+
+function store(into: ProcStat, field: number, value: number): void {
+  switch (field) {
+    case 4: into.ppid = value; break;
+    case 6: into.session = value; break;
+    case 7: into.ttyNumber = value; break;
+    case 9: into.flags = value; break;
+    case 14: into.cpuTicks = value; break;
+    case 15: into.cpuTicks += value; break;
+    case 22: into.startTicks = value; break;
+    case 23: into.virtualBytes = value; break;
+    case 24: into.rssPages = value; break;
+    // Addresses are below 2^47, so the weighted sum stays exact in a double.
+    case 26: into.layout = value; break;
+    case 28: into.layout += 3 * value; break;
+    case 45: into.layout += 5 * value; break;
+    case 47: into.layout += 7 * value; break;
+    case 48: into.layout += 11 * value; break;
+    default: break;
+  } // prettier-ignore
+}

@@ -1,0 +1,124 @@
+/**
+ * The configuration: every key with its meaning, its default and its check. A key that is not here is an error.
+ */
+import { z } from 'zod';
+import { parseDuration, parseSize } from './quantity.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Durations are milliseconds and sizes are bytes once they are read; in a file they are written '2s', '64MiB'. */
+export type Config = {
+  /** Directory that holds the databases and the sockets. */
+  readonly state_dir: string;
+  readonly log: { readonly level: LogLevel };
+  readonly collection: {
+    /** Time from the start of one scan to the start of the next. */
+    readonly interval: number;
+    /** Bytes of a process's arguments that are kept. */
+    readonly argv_limit: number;
+    /** Whether executables are hashed. */
+    readonly hash: boolean;
+    /** Larger executables are not hashed. */
+    readonly hash_file_limit: number;
+  };
+  readonly detection: {
+    /** Directories of YAML rules, beside the built-in ones. */
+    readonly rules_dirs: readonly string[];
+    /** Wall-clock time that one rule may take. */
+    readonly deadline: number;
+    /** Memory that one rule may use. */
+    readonly memory: number;
+    /** Result rows of one rule at most. */
+    readonly row_limit: number;
+    /** Ids of rules that are not run. */
+    readonly disabled_rules: readonly string[];
+  };
+  readonly alerting: {
+    /** A finding that was last seen within this time is counted, not alerted again. */
+    readonly dedup_window: number;
+    readonly stdout: { readonly enabled: boolean; readonly format: 'text' | 'json' };
+    readonly file: { readonly enabled: boolean; /** Empty: agent/alerts.jsonl in the state directory. */ readonly path: string };
+  };
+  readonly privileges: {
+    /** User that procmond becomes when it is started as root; where it does not exist, an unused uid is taken. */
+    readonly collector_user: string;
+    /** User that sentinelagent becomes when it is started as root. */
+    readonly agent_user: string;
+    /** Group that may read events and alerts and ask the daemons. */
+    readonly operators_group: string;
+    /** Group that may read the ledger. */
+    readonly auditors_group: string;
+  };
+};
+
+export const DEFAULTS: Config = {
+  state_dir: '',
+  log: { level: 'info' },
+  collection: { interval: 30_000, argv_limit: 131_072, hash: true, hash_file_limit: 268_435_456 },
+  detection: { rules_dirs: [], deadline: 30_000, memory: 67_108_864, row_limit: 1000, disabled_rules: [] },
+  alerting: {
+    dedup_window: 3_600_000,
+    stdout: { enabled: true, format: 'text' },
+    file: { enabled: true, path: '' },
+  },
+  privileges: {
+    collector_user: 'sentineld-mon',
+    agent_user: 'sentineld-agent',
+    operators_group: 'sentineld',
+    auditors_group: 'sentineld-audit',
+  },
+};
+
+const duration = (minimumMs: number, maximumMs: number): z.ZodType<number> =>
+  quantity('a duration such as 500ms, 2s or 5m', parseDuration, minimumMs, maximumMs);
+const size = (minimumBytes: number, maximumBytes: number): z.ZodType<number> =>
+  quantity('a size such as 64KiB or 64MiB', parseSize, minimumBytes, maximumBytes);
+const absolutePath = z.string().refine((path) => path === '' || path.startsWith('/'), { error: 'must be an absolute path' });
+const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: 'must be the name of a user or group' });
+
+/** Checks one merged layer stack and turns written quantities into numbers. */
+export const ConfigSchema: z.ZodType<Config> = z.strictObject({
+  state_dir: absolutePath,
+  log: z.strictObject({ level: z.enum(LOG_LEVELS) }),
+  collection: z.strictObject({
+    interval: duration(500, 3_600_000),
+    argv_limit: size(4096, 131_072),
+    hash: z.boolean(),
+    hash_file_limit: size(1, 17_179_869_184),
+  }),
+  detection: z.strictObject({
+    rules_dirs: z.array(absolutePath).max(64),
+    deadline: duration(100, 300_000),
+    memory: size(16_777_216, 1_073_741_824),
+    row_limit: z.int().min(1).max(100_000),
+    disabled_rules: z.array(z.string().max(128)).max(10_000),
+  }),
+  alerting: z.strictObject({
+    dedup_window: duration(0, 31 * 86_400_000),
+    stdout: z.strictObject({ enabled: z.boolean(), format: z.enum(['text', 'json']) }),
+    file: z.strictObject({ enabled: z.boolean(), path: absolutePath }),
+  }),
+  privileges: z.strictObject({
+    collector_user: accountName,
+    agent_user: accountName,
+    operators_group: accountName,
+    auditors_group: accountName,
+  }),
+});
+
+function quantity(form: string, parse: (text: string) => number | null, minimum: number, maximum: number): z.ZodType<number> {
+  return z.union([z.number(), z.string()]).transform((written, context) => {
+    // A number comes from the defaults alone: in a file a quantity has a unit.
+    const value = typeof written === 'number' ? written : parse(written);
+    if (value === null) {
+      context.addIssue({ code: 'custom', message: `must be ${form}` });
+      return z.NEVER;
+    }
+    if (value < minimum || value > maximum) {
+      context.addIssue({ code: 'custom', message: `must be ${form}, within its bounds (${minimum} to ${maximum} in ms or bytes)` });
+      return z.NEVER;
+    }
+    return value;
+  });
+}

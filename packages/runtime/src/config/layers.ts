@@ -1,0 +1,103 @@
+/**
+ * One layer of configuration: a YAML file, the environment or command-line settings, each value with the place
+ * it came from. Files are bounded on read; nothing here decides what a key means.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import { LineCounter, isMap, isScalar, parseDocument, type Document, type ParsedNode } from 'yaml';
+
+/** A value and where it was written. `where` reads as in a message: 'config.yaml:3:5', 'SENTINELD_LOG__LEVEL', '--set'. */
+export type Setting = { readonly path: readonly string[]; readonly value: unknown; readonly where: string };
+
+const MAX_FILE_BYTES = 1_048_576;
+const MAX_ALIASES = 16;
+
+/** Reads a YAML file to settings. A missing file gives null; anything else wrong is 'config.unreadable' or 'config.invalid'. */
+export function readConfigFile(file: string): readonly Setting[] | null {
+  let text: string;
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES) {
+      throw new SentinelError('config.unreadable', { message: `${file}: larger than 1 MiB`, hint: 'a configuration file is small: is this the right one?' });
+    }
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof SentinelError) throw cause;
+    if (errnoOf(cause) === 'ENOENT') return null;
+    throw new SentinelError('config.unreadable', { message: `${file}: ${messageOf(cause)}`, hint: 'check the owner and mode of the file', cause });
+  }
+  return parseConfigText(text, file);
+}
+
+/** Settings of YAML text; `file` is used in messages alone. */
+export function parseConfigText(text: string, file: string): readonly Setting[] {
+  const lines = new LineCounter();
+  const document: Document<ParsedNode> = parseDocument(text, { lineCounter: lines, uniqueKeys: true, stringKeys: true });
+  const problem = document.errors[0];
+  const place = (offset: number): string => {
+    const at = lines.linePos(offset);
+    return `${file}:${at.line}:${at.col}`;
+  };
+  if (problem) {
+    throw new SentinelError('config.invalid', { message: `${place(problem.pos[0])}: not valid YAML: ${problem.message.split('\n')[0] ?? ''}`, hint: 'mend the line named' });
+  }
+  const settings: Setting[] = [];
+  const walk = (node: unknown, path: readonly string[], offset: number): void => {
+    if (isMap(node)) {
+      for (const pair of node.items) {
+        const key = isScalar(pair.key) ? String(pair.key.value) : '';
+        const at = isScalar(pair.key) ? (pair.key.range?.[0] ?? offset) : offset;
+        walk(pair.value, [...path, key], at);
+      }
+      // An empty mapping says as little as nothing at all.
+      if (node.items.length === 0) settings.push({ path, value: null, where: place(offset) });
+      return;
+    }
+    try {
+      const value: unknown = typeof node === 'object' && node !== null && 'toJS' in node && typeof node.toJS === 'function' ? node.toJS(document, { maxAliasCount: MAX_ALIASES }) : null;
+      settings.push({ path, value, where: place(offset) });
+    } catch (cause) {
+      // An alias without an anchor, or too many of them.
+      throw new SentinelError('config.invalid', { message: `${place(offset)}: not valid YAML: ${messageOf(cause)}`, hint: 'mend the line named', cause });
+    }
+  };
+  if (document.contents !== null && !isMap(document.contents)) {
+    throw new SentinelError('config.invalid', { message: `${file}:1:1: must be a mapping of keys to values`, hint: 'write for instance "log:" and, indented below it, "level: debug"' });
+  }
+  walk(document.contents, [], 0);
+  return settings.filter((setting) => setting.path.length > 0);
+}
+
+/** Settings of the environment: SENTINELD_COLLECTION__INTERVAL=2s is collection.interval. Values are read as YAML scalars or flow lists. */
+export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): readonly Setting[] {
+  const settings: Setting[] = [];
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith('SENTINELD_') || text === undefined || NOT_CONFIGURATION.has(name)) continue;
+    const path = name.slice('SENTINELD_'.length).toLowerCase().split('__');
+    settings.push({ path, value: scalar(text), where: name });
+  }
+  return settings;
+}
+
+/** Variables that start alike and are not configuration. */
+const NOT_CONFIGURATION: ReadonlySet<string> = new Set(['SENTINELD_CORPORA']);
+
+/** A setting of the command line, written KEY=VALUE. */
+export function parseAssignment(assignment: string): Setting {
+  const at = assignment.indexOf('=');
+  if (at < 1) {
+    throw new SentinelError('usage.invalid', { message: `--set ${assignment}: must be KEY=VALUE`, hint: 'for instance --set collection.interval=2s' });
+  }
+  return { path: assignment.slice(0, at).split('.'), value: scalar(assignment.slice(at + 1)), where: `--set ${assignment.slice(0, at)}` };
+}
+
+/** A number, a boolean, a list or quoted text as YAML reads it; anything else is text as it stands, '#' and ': ' of a path included. */
+function scalar(text: string): unknown {
+  const document = parseDocument(text, { stringKeys: true });
+  if (document.errors.length > 0 || isMap(document.contents)) return text.trim();
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: 0 });
+    return typeof value === 'string' && !/^\s*["']/.test(text) ? text.trim() : (value ?? '');
+  } catch {
+    return text.trim();
+  }
+}

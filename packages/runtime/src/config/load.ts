@@ -1,0 +1,130 @@
+/**
+ * Puts the layers of configuration together (defaults, system file, user file, --config, environment, command line),
+ * checks the result once, and says of every value where it came from.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { SentinelError } from '@sentineld/model/error';
+import { ConfigSchema, DEFAULTS, type Config } from './config.ts';
+import { parseAssignment, readConfigFile, readEnvironment, type Setting } from './layers.ts';
+import { nearestWord } from './nearest-word.ts';
+import { configHome, defaultStateDir } from './state-dir.ts';
+
+export type LoadOptions = {
+  /** --config FILE: above the user's file, below the environment. */
+  readonly file?: string;
+  /** --set KEY=VALUE, and what other flags stand for. */
+  readonly assignments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Where the system's file is looked for; tests give another. */
+  readonly systemFile?: string;
+};
+
+export type LoadedConfig = {
+  readonly config: Config;
+  /** Dotted key -> where its value came from ('default', a file with line and column, a variable, a flag). */
+  readonly origins: ReadonlyMap<string, string>;
+  /** Files that were read. */
+  readonly files: readonly string[];
+  /** SHA-256 of the effective configuration, hex. */
+  readonly hash: string;
+};
+
+export const SYSTEM_CONFIG_FILE = '/etc/sentineld/config.yaml';
+
+/** Loads and checks the configuration. Throws 'config.unreadable' or 'config.invalid' with file, line, key and a way out. */
+export function loadConfig(options: LoadOptions = {}): LoadedConfig {
+  const environment = options.environment ?? process.env;
+  const files: string[] = [];
+  const settings: Setting[] = [];
+  const addFile = (file: string, required: boolean): void => {
+    const read = readConfigFile(file);
+    if (read === null) {
+      if (required) throw new SentinelError('config.unreadable', { message: `${file}: no such file`, hint: 'check the path given with --config' });
+      return;
+    }
+    files.push(file);
+    settings.push(...read);
+  };
+  addFile(options.systemFile ?? SYSTEM_CONFIG_FILE, false);
+  const home = configHome(environment);
+  if (home !== null) addFile(join(home, 'sentineld', 'config.yaml'), false);
+  if (options.file !== undefined) addFile(options.file, true);
+  settings.push(...readEnvironment(environment), ...(options.assignments ?? []).map(parseAssignment));
+  return { ...resolveConfig(settings, environment), files };
+}
+
+/** Merges settings over the defaults, later ones winning, and checks the result. */
+export function resolveConfig(settings: readonly Setting[], environment: Readonly<Record<string, string | undefined>>): Omit<LoadedConfig, 'files'> {
+  const merged: Record<string, unknown> = structuredClone(DEFAULTS);
+  const origins = new Map<string, string>(leafKeys(DEFAULTS).map((key) => [key, 'default']));
+  for (const setting of settings) {
+    refuseUnknownKey(setting);
+    if (assign(merged, setting)) origins.set(setting.path.join('.'), setting.where);
+  }
+  if (merged['state_dir'] === '') merged['state_dir'] = defaultStateDir(environment);
+  const result = ConfigSchema.safeParse(merged);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => {
+      const key = issue.path.filter((part) => typeof part === 'string').join('.');
+      return `${origins.get(key) ?? 'default'}: ${key}: ${issue.message}`;
+    });
+    throw new SentinelError('config.invalid', { message: problems.join('\n'), hint: 'sentinelcli config show lists every key with its value' });
+  }
+  const hash = createHash('sha256').update(JSON.stringify(result.data)).digest('hex');
+  return { config: result.data, origins, hash };
+}
+
+/** Every dotted key of a configuration object, in its order. */
+export function leafKeys(value: object, prefix = ''): string[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const path = prefix === '' ? key : `${prefix}.${key}`;
+    return isSection(inner) ? leafKeys(inner, path) : [path];
+  });
+}
+
+function refuseUnknownKey(setting: Setting): void {
+  const known = leafKeys(DEFAULTS);
+  const key = setting.path.join('.');
+  if (known.includes(key)) {
+    if (setting.path.every((part) => !part.includes('.'))) return;
+    throw new SentinelError('config.invalid', { message: `${setting.where}: ${key} is written as one key`, hint: 'write its parts one below the other, indented' });
+  }
+  const under = known.filter((candidate) => candidate.startsWith(`${key}.`));
+  if (under.length > 0) {
+    // An empty section ("log:" with nothing below it) says nothing and is allowed.
+    if (setting.value === null) return;
+    throw new SentinelError('config.invalid', { message: `${setting.where}: ${key} is a section, not a value`, hint: `it holds ${under.join(', ')}` });
+  }
+  const nearest = nearestWord(key, known) ?? known.find((candidate) => candidate.endsWith(`.${setting.path.at(-1) ?? ''}`));
+  throw new SentinelError('config.invalid', {
+    message: `${setting.where}: unknown key ${key}`,
+    hint: nearest === undefined ? 'sentinelcli config show lists every key' : `did you mean ${nearest}?`,
+    context: { key, where: setting.where, nearest },
+  });
+}
+
+/** False where the setting says nothing (an empty section). */
+function assign(target: Record<string, unknown>, setting: Setting): boolean {
+  let section = target;
+  for (const part of setting.path.slice(0, -1)) {
+    const inner = section[part];
+    if (!isSection(inner)) return false;
+    section = inner;
+  }
+  const last = setting.path.at(-1);
+  if (last === undefined || (setting.value === null && isSection(section[last]))) return false;
+  section[last] = typeof setting.value === 'number' && needsUnit(setting.path) ? String(setting.value) : setting.value;
+  return true;
+}
+
+/** Quantities are numbers once read, so a bare number of a file must be handed on as text to be refused for want of a unit. */
+function needsUnit(path: readonly string[]): boolean {
+  let value: unknown = DEFAULTS;
+  for (const part of path) value = isSection(value) ? value[part] : undefined;
+  return typeof value === 'number' && path.join('.') !== 'detection.row_limit';
+}
+
+function isSection(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

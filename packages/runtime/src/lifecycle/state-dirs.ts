@@ -1,0 +1,52 @@
+/**
+ * Makes the directories of an installation, each with the one owner that may write it. As root nothing that exists is
+ * given away: a directory that has the wrong owner is an error with the command that mends it, because chown of what
+ * an unprivileged user could have planted is how root gets tricked.
+ */
+import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SentinelError } from '@sentineld/model/error';
+import type { StatePaths } from '../config/state-dir.ts';
+import type { DaemonAccounts } from './accounts.ts';
+
+type Wanted = { readonly path: string; readonly mode: number; readonly uid: number; readonly gid: number };
+
+/** Makes what is missing. `accounts` is null where everything belongs to the current user. */
+export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null): void {
+  const uid = process.getuid?.() ?? 0;
+  const gid = process.getgid?.() ?? 0;
+  const collector = accounts?.collectorUid ?? uid;
+  const agent = accounts?.agentUid ?? uid;
+  const operators = accounts?.operatorsGid ?? gid;
+  const auditors = accounts?.auditorsGid ?? gid;
+  const open = accounts === null ? 0o700 : 0o755;
+  mkdirSync(paths.root, { recursive: true, mode: 0o755 });
+  const wanted: readonly Wanted[] = [
+    { path: paths.root, mode: open, uid, gid },
+    { path: join(paths.root, 'run'), mode: open, uid, gid },
+    { path: paths.logDir, mode: 0o750, uid, gid },
+    { path: paths.eventsDir, mode: 0o2750, uid: collector, gid: operators },
+    { path: paths.ledgerDir, mode: 0o2750, uid: collector, gid: auditors },
+    { path: paths.procmondRunDir, mode: 0o2750, uid: collector, gid: operators },
+    { path: paths.agentDir, mode: 0o2750, uid: agent, gid: operators },
+    { path: paths.agentRunDir, mode: 0o2750, uid: agent, gid: operators },
+  ];
+  for (const directory of wanted) makeDirectory(directory);
+}
+
+function makeDirectory({ path, mode, uid, gid }: Wanted): void {
+  let status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined) {
+    mkdirSync(path, { mode: 0o700 });
+    if (uid !== process.getuid?.() || gid !== process.getgid?.()) chownSync(path, uid, gid);
+    chmodSync(path, mode);
+    status = lstatSync(path);
+  }
+  if (!status.isDirectory()) throw unusable(path, 'is not a directory', `move it away: ls -ld ${path}`);
+  if (status.uid !== uid) throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, `after looking at what is in it: chown -R ${uid}:${gid} ${path}`);
+  if ((status.mode & 0o022) !== 0) throw unusable(path, 'can be written by its group or by others', `chmod ${mode.toString(8)} ${path}`);
+}
+
+function unusable(path: string, what: string, hint: string): SentinelError {
+  return new SentinelError('state.unusable', { message: `${path} ${what}`, hint, context: { path } });
+}

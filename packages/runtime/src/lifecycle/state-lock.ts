@@ -1,0 +1,86 @@
+/**
+ * One holder at a time for a directory. The lock is a file that names its holder (pid, start time, boot), made whole
+ * and put in place by link(2), so it is never seen half written; a lock whose holder is dead is taken over.
+ */
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { SentinelError, errnoOf } from '@sentineld/model/error';
+import { z } from 'zod';
+import { bootId, startTicksOf } from './process-identity.ts';
+
+export type LockHolder = { readonly pid: number; readonly startTicks: number | null; readonly bootId: string; readonly program: string; readonly sinceMs: number };
+
+const HolderSchema: z.ZodType<LockHolder> = z.object({
+  pid: z.int().positive(),
+  startTicks: z.int().nullable(),
+  bootId: z.string(),
+  program: z.string(),
+  sinceMs: z.int(),
+});
+
+export type StateLock = { readonly release: () => void };
+
+/** Takes the lock or throws 'state.held' with the holder's pid and start. `now` in milliseconds since 1970. */
+export function takeStateLock(path: string, program: string, now: number = Date.now()): StateLock {
+  const own: LockHolder = { pid: process.pid, startTicks: startTicksOf(process.pid), bootId: bootId(), program, sinceMs: now };
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(own)}\n`, { mode: 0o644 });
+  try {
+    for (let attempt = 0; attempt < 8; attempt++) {
+      if (linked(draft, path)) return { release: () => release(path, own) };
+      const holder = readHolder(path);
+      if (holder !== null && isAlive(holder)) {
+        throw new SentinelError('state.held', {
+          message: `${path} is held by ${holder.program}, pid ${holder.pid}, since ${new Date(holder.sinceMs).toISOString()}`,
+          hint: `use that one, stop it with "kill ${holder.pid}", or give this one another --state-dir`,
+          context: { pid: holder.pid, path },
+        });
+      }
+      removeStale(path, holder);
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  throw new SentinelError('state.held', { message: `${path} changes hands too fast`, hint: 'start one at a time' });
+}
+
+/** The holder a lock file names, or null where there is none or it cannot be read. */
+export function readHolder(path: string): LockHolder | null {
+  try {
+    return HolderSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return null;
+  }
+}
+
+function isAlive(holder: LockHolder): boolean {
+  return holder.bootId === bootId() && holder.startTicks !== null && startTicksOf(holder.pid) === holder.startTicks;
+}
+
+function linked(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return false;
+    throw cause;
+  }
+}
+
+/** Moves a dead holder's lock away; where another starter got there first and its lock was moved, puts that back. */
+function removeStale(path: string, stale: LockHolder | null): void {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return;
+    throw cause;
+  }
+  const moved = readHolder(aside);
+  if (moved !== null && moved.pid !== stale?.pid && isAlive(moved)) linked(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function release(path: string, own: LockHolder): void {
+  const holder = readHolder(path);
+  if (holder?.pid === own.pid && holder.startTicks === own.startTicks) rmSync(path, { force: true });
+}

@@ -1,0 +1,26 @@
+/**
+ * Structured logs: one JSON line per event on standard error, fixed dotted past-tense names, values in fields.
+ * Written synchronously, so that the last line before an end is there.
+ */
+import { pino, type Logger as PinoLogger } from 'pino';
+import type { LogLevel } from '../config/config.ts';
+
+export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>;
+
+/** A logger for one program; `component` is on every line. */
+export function createLogger(component: string, level: LogLevel): Logger {
+  return pino(
+    {
+      level,
+      base: { component, pid: process.pid },
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    },
+    pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+/** A logger that says nothing, for tests. */
+export function silentLogger(): Logger {
+  return pino({ level: 'silent' });
+}

@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { DEFAULTS, type Config } from '@sentineld/runtime/config/config';
+import { statePaths } from '@sentineld/runtime/config/state-dir';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exampleAlert } from '../alert.fixture.ts';
+import { fileSink } from './file.ts';
+import { SINKS } from './registry.ts';
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'sentineld-sink-'));
+  mkdirSync(join(root, 'agent'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const openFile = (path = '') => fileSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, file: { enabled: true, path } } } satisfies Config, statePaths(root));
+
+describe('the sinks', () => {
+  it('have names of their own and are on by default', () => {
+    expect(SINKS.map((sink) => sink.name)).toEqual(['stdout', 'file']);
+    expect(SINKS.every((sink) => sink.isEnabled(DEFAULTS))).toBe(true);
+  });
+});
+
+describe('file sink', () => {
+  it('appends one JSON document a line, whatever the host strings hold', async () => {
+    const sink = openFile();
+    expect(await sink.send(exampleAlert())).toEqual({ ok: true });
+    expect(await sink.send(exampleAlert({ id: 5 }))).toEqual({ ok: true });
+    const file = join(root, 'agent', 'alerts.jsonl');
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).id)).toEqual([4, 5]);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ version: 1, severity: 'high', rule: { id: 'deleted-executable' }, processes: [{ pid: 42, name: 'a\u001b[2Jb', parent: { pid: 1 } }] });
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+  });
+
+  it('follows a rotated file by its name', async () => {
+    const file = join(root, 'alerts');
+    const sink = openFile(file);
+    await sink.send(exampleAlert());
+    rmSync(file);
+    await sink.send(exampleAlert({ id: 6 }));
+    expect(JSON.parse(readFileSync(file, 'utf8')).id).toBe(6);
+  });
+
+  it('says what is wrong: no directory, a symbolic link in its place', async () => {
+    expect(await openFile(join(root, 'none', 'alerts')).send(exampleAlert())).toMatchObject({ ok: false, error: expect.stringContaining('ENOENT') });
+    writeFileSync(join(root, 'victim'), '');
+    symlinkSync(join(root, 'victim'), join(root, 'link'));
+    expect(await openFile(join(root, 'link')).send(exampleAlert())).toMatchObject({ ok: false, error: expect.stringContaining('ELOOP') });
+    expect(readFileSync(join(root, 'victim'), 'utf8')).toBe('');
+  });
+});
+
+describe('stdout sink', () => {
+  const send = (format: string, stdout: 'pipe' | number) =>
+    spawnSync(
+      process.execPath,
+      ['--conditions=sentineld-source', '--input-type=module-typescript', '-e', `
+        import { stdoutSink } from '${join(import.meta.dirname, 'stdout.ts')}';
+        import { exampleAlert } from '${join(import.meta.dirname, '..', 'alert.fixture.ts')}';
+        import { DEFAULTS } from '@sentineld/runtime/config/config';
+        const sink = stdoutSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, stdout: { enabled: true, format: '${format}' } } });
+        process.stderr.write(JSON.stringify(await sink.send(exampleAlert())));`],
+      { cwd: import.meta.dirname, stdio: ['ignore', stdout, 'pipe'], encoding: 'utf8' },
+    ); // prettier-ignore
+
+  it('writes text for people and documents for programs', () => {
+    const text = send('text', 'pipe');
+    expect(text.stderr).toBe('{"ok":true}');
+    expect(text.stdout).toContain('HIGH');
+    expect(text.stdout).not.toContain('\u001b');
+    expect(JSON.parse(send('json', 'pipe').stdout)).toMatchObject({ id: 4 });
+  });
+});

@@ -1,0 +1,224 @@
+/**
+ * `sentinelagent run`: from configuration to a detecting daemon. The order is what makes it safe: privileges go first,
+ * the spawner of executors is started while programs still can be, then this process is closed off, then it listens.
+ */
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '@sentineld/model/error';
+import type { Request } from '@sentineld/model/request';
+import type { ScanCompleted } from '@sentineld/model/scan';
+import { startExecutor, type ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { Config } from '@sentineld/runtime/config/config';
+import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
+import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
+import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
+import { serveSocket, type Refused, type SocketServer } from '@sentineld/runtime/ipc/server';
+import { confine, notifyServiceManager } from '@sentineld/runtime/lifecycle/confine';
+import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
+import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
+import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
+import { createLogger, type Logger } from '@sentineld/runtime/log/logger';
+import { VERSION } from '@sentineld/runtime/version';
+import { openAgentWriter, type AgentWriter } from '@sentineld/store/agent/writer';
+import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
+import { answer, type AgentAnswers } from './answers.ts';
+import { createDeliverer } from './deliver/deliver.ts';
+import type { OpenSink } from './deliver/sink.ts';
+import { SINKS } from './deliver/sinks/registry.ts';
+import { runCycle, type Cycle, type PipelineOptions } from './pipeline.ts';
+import { startProcmondLink, type ProcmondLink } from './procmond-link.ts';
+import { createRuleBook, fileRejection, rulesOf, type RuleBook } from './rule-book.ts';
+import { createScanQueue, type ScanQueue } from './scan-queue.ts';
+import { settlePrivileges } from './settle-privileges.ts';
+
+export type RunOptions = LoadOptions & {
+  /** Stop when the process that started this one is gone. */
+  readonly supervised: boolean;
+  readonly programArguments: readonly string[];
+};
+
+/** Runs until it is told to stop and ends the process. Throws before anything is opened where the environment is wrong. */
+export async function run(options: RunOptions): Promise<void> {
+  const loaded = loadConfig(options);
+  const { config } = loaded;
+  const paths = statePaths(config.state_dir);
+  const proof = settlePrivileges(config, paths, options.programArguments);
+  const log = createLogger('sentinelagent', config.log.level);
+  const lock = takeStateLock(join(paths.agentDir, 'sentinelagent.lock'), 'sentinelagent');
+  const executor = startConfinedExecutor(config, paths, log);
+  const unconfined = confine({ socketFamilies: 'unix_and_ip', exec: false, writeFiles: true, signalOthers: false });
+  const store = openAgentWriter({ path: paths.agentDb, clock: Date.now });
+  store.queueAudit({ action: 'start', data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files } });
+  store.queueAudit({ action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } });
+  const book = createRuleBook({
+    builtinDirectory: builtinRules(),
+    directories: config.detection.rules_dirs,
+    overrides: Object.fromEntries(config.detection.disabled_rules.map((id) => [id, { enabled: false }])),
+  });
+  store.saveRules(rulesOf(book));
+  for (const problem of book.problems) store.queueAudit(fileRejection(problem));
+  const sinks = new Map(SINKS.filter((sink) => sink.isEnabled(config)).map((sink): [string, OpenSink] => [sink.name, sink.open(config, paths)]));
+  const deliverer = createDeliverer(store, sinks, log);
+  const detection = createDetection({ config, store, book, executor, log, deliverer, sinkNames: [...sinks.keys()] });
+  const link = startProcmondLink({ path: paths.procmondAgentSocket, store, log, onConnected: detection.onConnected, onScan: detection.queue.offer });
+  detection.attach(link);
+  const answers: AgentAnswers = {
+    version: VERSION,
+    startedMs: Date.now(),
+    book,
+    store,
+    link,
+    deliverer,
+    lastCycle: detection.lastCycle,
+    skippedScans: detection.queue.skipped,
+    confinement: executor.confinement,
+    unconfined,
+  };
+  const server = await openSocket(paths, answers, log);
+  const daemon: Daemon = { log, lock, store, link, server, queue: detection.queue, executor: executor.client, sinks };
+  void executor.client.closed.then((reason) => finish(daemon, `executor: ${reason}`, 4));
+  listenForStop({ watchParent: options.supervised, onStop: (reason) => void finish(daemon, reason, 0) });
+  await deliverer.drain();
+  notifyServiceManager('READY=1');
+}
+
+type RunningExecutor = { readonly client: ExecutorClient; readonly confinement: () => string };
+
+function startConfinedExecutor(config: Config, paths: StatePaths, log: Logger): RunningExecutor {
+  let confinement = 'starting';
+  const client = startExecutor({
+    programs: { spawner: besideThisProgram('spawner.js'), executor: besideThisProgram('executor.js') },
+    databases: [{ schema: 'main', path: paths.eventsDb }],
+    schema: EVENTS_SCHEMA,
+    limits: { deadlineMs: config.detection.deadline, memoryBytes: config.detection.memory, maxRows: config.detection.row_limit },
+    onEvent: (event) => log.info({ ...event }, 'executor.changed'),
+  });
+  client.ready.then(
+    (ready) => {
+      confinement = `${ready.confined ? 'confined' : 'NOT confined'}: ${ready.detail.join('; ')}`;
+      log.info({ executor: ready }, 'executor.ready');
+    },
+    (cause: unknown) => {
+      confinement = messageOf(cause);
+      log.error({ error: messageOf(cause) }, 'executor.failed');
+    },
+  );
+  return { client, confinement: () => confinement };
+}
+
+type DetectionOptions = {
+  readonly config: Config;
+  readonly store: AgentWriter;
+  readonly book: RuleBook;
+  readonly executor: RunningExecutor;
+  readonly log: Logger;
+  readonly deliverer: PipelineOptions['deliverer'];
+  readonly sinkNames: readonly string[];
+};
+
+type Detection = {
+  readonly queue: ScanQueue;
+  readonly onConnected: (health: unknown) => Promise<void>;
+  readonly attach: (link: ProcmondLink) => void;
+  readonly lastCycle: () => Cycle | null;
+};
+
+/** Rules are looked at once procmond has a store for them; from then on each scan that it announces is one cycle. */
+function createDetection(options: DetectionOptions): Detection {
+  const { store, book, executor, log } = options;
+  let lastCycle: Cycle | null = null;
+  let hostId = '';
+  let link: ProcmondLink | null = null;
+  const cycle = async (scan: ScanCompleted): Promise<void> => {
+    const context = { hostName: hostname(), hostId, bootId: bootId(), windowMs: options.config.alerting.dedup_window, sinks: options.sinkNames.map((name) => ({ name, type: name })) };
+    const pipeline = { book, executor: executor.client, store, deliverer: options.deliverer, context, log, clock: Date.now };
+    lastCycle = await runCycle(pipeline, scan, lastCycle?.timestampMs ?? 0);
+    await options.deliverer.drain();
+    await link?.forwardAudit();
+  };
+  const queue = createScanQueue((scan) => cycle(scan).catch((cause: unknown) => log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed')));
+  return {
+    queue,
+    lastCycle: () => lastCycle,
+    attach: (to) => {
+      link = to;
+    },
+    onConnected: async (health) => {
+      const told = health as { readonly hostId: string; readonly lastScan: ScanCompleted | null };
+      hostId = told.hostId;
+      if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
+      if (told.lastScan !== null) queue.offer(told.lastScan);
+    },
+  };
+}
+
+async function validateRules({ store, book, executor, log }: DetectionOptions): Promise<void> {
+  const rejections = await book.validate(executor.client);
+  for (const event of rejections) {
+    store.queueAudit(event);
+    log.warn({ ...event.data }, 'rule.rejected');
+  }
+  const active = book.active().length;
+  const summary = { active, refused: rejections.length, not_loaded: book.problems.length, disabled: book.entries.filter((entry) => entry.state === 'disabled').length };
+  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rules: book.active().map(({ rule }) => `${rule.id}@${rule.version}`) } });
+  log.info(summary, 'rules.loaded');
+}
+
+async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger): Promise<SocketServer> {
+  return serveSocket({
+    path: paths.agentSocket,
+    role: 'sentinelcli',
+    permitted: new Set<Request['request']>(['health', 'rules', 'audit.queue']),
+    credentialsOf: peerCredentialsReader(),
+    admits: () => true,
+    answer: async (request, peer) => answer(answers, request, peer),
+    onRefused: (refused: Refused) => {
+      const data = { role: refused.peer.role, peer: refused.peer.credentials, reason: refused.reason };
+      log.warn(data, 'request.refused');
+      answers.store.queueAudit({ action: 'request_refused', data });
+    },
+  });
+}
+
+type Daemon = {
+  readonly log: Logger;
+  readonly lock: StateLock;
+  readonly store: AgentWriter;
+  readonly link: ProcmondLink;
+  readonly server: SocketServer;
+  readonly queue: ScanQueue;
+  readonly executor: ExecutorClient;
+  readonly sinks: ReadonlyMap<string, OpenSink>;
+};
+
+const STOP_PATIENCE_MS = 2000;
+let finishing = false;
+
+async function finish(daemon: Daemon, reason: string, status: number): Promise<void> {
+  if (finishing) return;
+  finishing = true;
+  await daemon.server.close();
+  // A rule that runs is not waited for longer than this; its cycle is run again after the next start.
+  await Promise.race([daemon.queue.stop(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
+  daemon.store.queueAudit({ action: 'stop', data: { reason } });
+  await Promise.race([daemon.link.forwardAudit(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
+  daemon.link.stop();
+  await Promise.race([daemon.executor.close(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
+  for (const sink of daemon.sinks.values()) sink.close();
+  daemon.store.stop();
+  daemon.lock.release();
+  daemon.log.info({ reason }, 'sentinelagent.stopped');
+  // Not by running out of work: that would close the database, and readers could not open it any more.
+  process.exit(status);
+}
+
+/** The bundle has every program in one folder. */
+function besideThisProgram(name: string): string {
+  return join(import.meta.dirname, name);
+}
+
+function builtinRules(): string {
+  const beside = besideThisProgram('rules');
+  return existsSync(beside) ? beside : join(import.meta.dirname, '..', '..', 'detection', 'rules');
+}

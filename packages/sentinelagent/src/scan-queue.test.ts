@@ -1,0 +1,29 @@
+import type { ScanCompleted } from '@sentineld/model/scan';
+import { describe, expect, it } from 'vitest';
+import { createScanQueue } from './scan-queue.ts';
+
+const scan = (scanId: number): ScanCompleted => ({
+  event: 'scan.completed', scanId, correlationId: `scan-${scanId}`, timestampMs: 0, durationMs: 1, processes: 1, accessible: 1,
+  started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+}); // prettier-ignore
+
+describe('createScanQueue', () => {
+  it('runs one cycle at a time, the newest next, and counts what it passed over', async () => {
+    const seen: number[] = [];
+    const releases: (() => void)[] = [];
+    const queue = createScanQueue(async ({ scanId }) => {
+      seen.push(scanId);
+      await new Promise<void>((resolve) => releases.push(resolve));
+    });
+    [1, 2, 3, 4].forEach((id) => queue.offer(scan(id)));
+    expect(seen).toEqual([1]);
+    releases.shift()?.();
+    await expect.poll(() => seen).toEqual([1, 4]);
+    expect(queue.skipped()).toBe(2);
+    const stopped = queue.stop();
+    queue.offer(scan(5));
+    releases.shift()?.();
+    await stopped;
+    expect(seen).toEqual([1, 4]);
+  });
+});

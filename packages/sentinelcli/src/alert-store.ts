@@ -1,0 +1,140 @@
+/**
+ * Alerts as an operator reads them: fixed queries over the agent's database alone, so that they can be read whatever
+ * became of the event store. Rows were written by the agent, but what is in them came from the host.
+ */
+import type { Alert } from '@sentineld/model/alert';
+import { SEVERITIES, type AffectedProcess, type ResultRow, type Severity, type SqlValue } from '@sentineld/model/rule';
+import type { StatePaths } from '@sentineld/runtime/config/state-dir';
+import { AGENT_SCHEMA, AGENT_VIEWS } from '@sentineld/store/agent/readable';
+import { openReader, type Reader } from '@sentineld/store/reader';
+import { requireAgentDatabase } from './databases.ts';
+
+/** An alert and what became of it. */
+export type StoredAlert = Alert & { readonly repeats: number; readonly lastSeenMs: number; readonly processCount: number };
+
+export type StoredDelivery = {
+  readonly sinkName: string;
+  readonly sinkType: string;
+  readonly status: string;
+  readonly attemptCount: number;
+  readonly attemptTimeMs: number;
+  readonly responseTimeMs: number | null;
+  readonly error: string | null;
+  readonly httpStatus: number | null;
+};
+
+export type AlertFilter = {
+  readonly severities: readonly Severity[];
+  readonly ruleId: string | null;
+  /** Raised or seen again since then. */
+  readonly sinceMs: number | null;
+  readonly limit: number;
+};
+
+/** Opens agent.db, does one thing and closes it. Throws 'store.*'. */
+export function withAgentReader<Result>(paths: StatePaths, work: (reader: Reader) => Result): Result {
+  const path = requireAgentDatabase(paths);
+  // The views read the schema `agent`; as main the same file serves where there is no event store.
+  const reader = openReader({
+    databases: [
+      { schema: 'main', path },
+      { schema: 'agent', path },
+    ],
+    temporaryViews: AGENT_VIEWS,
+    schema: AGENT_SCHEMA,
+    functions: new Set(),
+  });
+  try {
+    return work(reader);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Newest first. One more than the limit where there are more. */
+export function listAlerts(reader: Reader, filter: AlertFilter): readonly StoredAlert[] {
+  const rows = reader.internal(
+    `SELECT * FROM temp.alerts
+     WHERE severity IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR rule_id = ?2) AND (?3 IS NULL OR last_seen >= ?3)
+     ORDER BY id DESC LIMIT ?4`,
+    [JSON.stringify(filter.severities), filter.ruleId, filter.sinceMs, filter.limit + 1],
+  );
+  return rows.map(alertOf);
+}
+
+export function findAlert(reader: Reader, id: number): { readonly alert: StoredAlert; readonly deliveries: readonly StoredDelivery[] } | null {
+  const [row] = reader.internal('SELECT * FROM temp.alerts WHERE id = ?1', [id]);
+  if (row === undefined) return null;
+  const deliveries = reader.internal('SELECT * FROM temp.alert_deliveries WHERE alert_id = ?1 ORDER BY id', [id]);
+  return { alert: alertOf(row), deliveries: deliveries.map(deliveryOf) };
+}
+
+/** How many alerts of each severity were raised since then. */
+export function countAlerts(reader: Reader, sinceMs: number): Readonly<Record<Severity, number>> {
+  const rows = reader.internal('SELECT severity, count(*) AS n FROM temp.alerts WHERE alert_time >= ?1 GROUP BY severity', [sinceMs]);
+  const countOf = (severity: Severity): number => numberOf(rows.find((row) => row['severity'] === severity)?.['n']);
+  return { low: countOf('low'), medium: countOf('medium'), high: countOf('high'), critical: countOf('critical') };
+}
+
+function alertOf(row: ResultRow): StoredAlert {
+  return {
+    id: numberOf(row['id']),
+    alertTimeMs: numberOf(row['alert_time']),
+    ruleId: textOf(row['rule_id']),
+    ruleName: textOf(row['rule_name']),
+    ruleVersion: numberOf(row['rule_version']),
+    severity: SEVERITIES.find((severity) => severity === row['severity']) ?? 'low',
+    title: textOf(row['title']),
+    description: textOf(row['description']),
+    category: textOf(row['category']),
+    tags: listOf(row['tags']),
+    attack: listOf(row['attack']),
+    dedupKey: textOf(row['dedup_key']),
+    scanId: nullableNumberOf(row['scan_id']),
+    correlationId: textOf(row['correlation_id']),
+    rows: listOf(row['query_result']),
+    processes: listOf<AffectedProcess>(row['affected_processes']),
+    processCount: numberOf(row['process_count']),
+    executionTimeMs: numberOf(row['execution_time_ms']),
+    hostName: textOf(row['host_name']),
+    hostId: textOf(row['host_id']),
+    bootId: textOf(row['boot_id']),
+    repeats: numberOf(row['repeats']),
+    lastSeenMs: numberOf(row['last_seen']),
+  };
+}
+
+function deliveryOf(row: ResultRow): StoredDelivery {
+  return {
+    sinkName: textOf(row['sink_name']),
+    sinkType: textOf(row['sink_type']),
+    status: textOf(row['status']),
+    attemptCount: numberOf(row['attempt_count']),
+    attemptTimeMs: numberOf(row['attempt_time']),
+    responseTimeMs: nullableNumberOf(row['response_time_ms']),
+    error: typeof row['error_message'] === 'string' ? row['error_message'] : null,
+    httpStatus: nullableNumberOf(row['http_status']),
+  };
+}
+
+function textOf(value: SqlValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function numberOf(value: SqlValue | undefined): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+function nullableNumberOf(value: SqlValue | undefined): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+/** A JSON array that the agent wrote: its element type is the agent's word. Anything else is an empty list. */
+function listOf<Element>(value: SqlValue | undefined): readonly Element[] {
+  try {
+    const list: unknown = JSON.parse(textOf(value));
+    return Array.isArray(list) ? list : [];
+  } catch {
+    return [];
+  }
+}

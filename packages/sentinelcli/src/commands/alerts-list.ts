@@ -1,0 +1,62 @@
+/**
+ * `sentinelcli alerts list`: the newest alerts, one line each.
+ */
+import { alertDocument } from '@sentineld/model/alert-document';
+import { SEVERITIES } from '@sentineld/model/rule';
+import { listAlerts, withAgentReader, type StoredAlert } from '../alert-store.ts';
+import { defineCommand, type Command, type CommandContext } from '../command.ts';
+import { choice, duration, flag, text, wholeNumber } from '../option.ts';
+import { jsonArrayText } from '../output/json.ts';
+import { severityStyle } from '../output/styles.ts';
+import { renderTable } from '../output/table.ts';
+import { tableTime } from '../output/times.ts';
+
+const YEAR_MS = 366 * 86_400_000;
+
+export const alertsList: Command = defineCommand({
+  name: 'alerts list',
+  summary: 'List the newest alerts',
+  description: 'Newest first. "seen" counts how often the same was found, repeats included: they are counted, not raised again.',
+  options: {
+    severity: choice(SEVERITIES, 'Of this severity alone'),
+    'min-severity': choice(SEVERITIES, 'Of this severity or worse'),
+    rule: text('ID', 'Of this rule alone'),
+    since: duration({ leastMs: 1, mostMs: YEAR_MS }, 'Raised, or seen again, within this time'),
+    limit: wholeNumber({ least: 1, most: 100_000 }, 50, 'Alerts at most'),
+    json: flag('A JSON array; the form of each alert is in docs/alerts.md'),
+  },
+  examples: [
+    { line: 'sentinelcli alerts list --since 1h', what: 'what happened in the last hour' },
+    { line: 'sentinelcli alerts list --min-severity high --json | jq -r .[].title', what: 'titles of the worst, for another tool' },
+    { line: 'sentinelcli alerts list --rule deleted-executable', what: 'one rule' },
+  ],
+  run: async (context, _words, options) => {
+    const least = options['min-severity'] === null ? 0 : SEVERITIES.indexOf(options['min-severity']);
+    const severities = SEVERITIES.filter((severity, at) => at >= least && (options.severity === null || severity === options.severity));
+    const sinceMs = options.since === null ? null : context.now() - options.since;
+    const found = withAgentReader(context.paths(), (reader) => listAlerts(reader, { severities, ruleId: options.rule, sinceMs, limit: options.limit }));
+    const alerts = found.slice(0, options.limit);
+    if (options.json) context.terminal.out(jsonArrayText(alerts.map(alertJson)));
+    else printTable(context, alerts);
+    if (found.length > alerts.length) context.terminal.err(`only the newest ${alerts.length} are shown; --limit N shows more\n`);
+    return Promise.resolve(0);
+  },
+});
+
+/** The document that sinks get, and what is known since. */
+export function alertJson(alert: StoredAlert): Readonly<Record<string, unknown>> {
+  return { ...alertDocument(alert), repeats: alert.repeats, last_seen: isoTime(alert.lastSeenMs) };
+}
+
+export function isoTime(ms: number): string | null {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+function printTable({ terminal }: CommandContext, alerts: readonly StoredAlert[]): void {
+  if (alerts.length === 0) return terminal.out('no alerts\n');
+  const { styles, width } = terminal;
+  const rows = alerts.map((alert) => [alert.id, tableTime(alert.alertTimeMs), alert.severity, alert.repeats + 1, alert.title]);
+  const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)) };
+  return terminal.out(renderTable(['id', 'time', 'severity', 'seen', 'title'], rows, { width, styles, cellStyles }).text);
+}

@@ -1,0 +1,121 @@
+/**
+ * `sentinelcli alerts show`: one alert as a story, from what was found to who was told.
+ */
+import { displayHostText } from '@sentineld/model/host-text';
+import { SentinelError } from '@sentineld/model/error';
+import type { AffectedProcess } from '@sentineld/model/rule';
+import { findAlert, withAgentReader, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
+import { defineCommand, type Command, type CommandContext } from '../command.ts';
+import { flag } from '../option.ts';
+import { cellWidth } from '../output/cells.ts';
+import { commandText } from '../output/command-text.ts';
+import { jsonText } from '../output/json.ts';
+import { severityStyle } from '../output/styles.ts';
+import { localTime, roughDuration } from '../output/times.ts';
+import { indentText } from '../output/wrap.ts';
+import { alertJson, isoTime } from './alerts-list.ts';
+
+const LABEL_WIDTH = 12;
+const MOST_ROWS = 10;
+const MOST_PROCESSES = 20;
+
+export const alertsShow: Command = defineCommand({
+  name: 'alerts show',
+  summary: 'Show everything about one alert',
+  positionals: [{ name: 'ID', summary: 'the number in "alerts list"', required: true }],
+  options: { json: flag('As JSON; docs/alerts.md has its form, deliveries are added') },
+  examples: [
+    { line: 'sentinelcli alerts show 12', what: 'what, when, why, which processes, who was told' },
+    { line: 'sentinelcli alerts show 12 --json | jq .processes', what: 'for another tool' },
+  ],
+  run: async (context, [word = ''], { json }) => {
+    if (!/^\d{1,15}$/.test(word)) throw new SentinelError('usage.invalid', { message: `${word}: an alert is named by its number`, hint: 'sentinelcli alerts list shows the numbers' });
+    const found = withAgentReader(context.paths(), (reader) => findAlert(reader, Number(word)));
+    if (found === null) throw new SentinelError('usage.invalid', { message: `there is no alert ${word}`, hint: 'sentinelcli alerts list shows those there are' });
+    const { alert, deliveries } = found;
+    if (json) context.terminal.out(`${jsonText({ ...alertJson(alert), deliveries: deliveries.map(deliveryJson) }, 2)}\n`);
+    else context.terminal.out(story(context, alert, deliveries));
+    return Promise.resolve(0);
+  },
+});
+
+function deliveryJson(delivery: StoredDelivery): Readonly<Record<string, unknown>> {
+  const { sinkName, sinkType, status, attemptCount, attemptTimeMs, responseTimeMs, error, httpStatus } = delivery;
+  return { sink: sinkName, type: sinkType, status, attempts: attemptCount, time: isoTime(attemptTimeMs), response_time_ms: responseTimeMs, error, http_status: httpStatus };
+}
+
+function story(context: CommandContext, alert: StoredAlert, deliveries: readonly StoredDelivery[]): string {
+  const { styles, width } = context.terminal;
+  const severity = alert.severity.toUpperCase();
+  const mark = severityStyle(styles, alert.severity)(severity);
+  const heading = `${severity}  ${alert.title}`;
+  const [first = '', ...rest] = indentText(heading, width, '').split('\n');
+  const title = [styles.bold(first.replace(severity, mark)), ...rest.map((line) => (line === '' ? '' : styles.bold(line)))].join('\n');
+  const part = (label: string, text: string): string => labelled(context, label, text);
+  return [
+    title,
+    '\n',
+    part('alert', `${alert.id}, raised ${localTime(alert.alertTimeMs)} (${roughDuration(context.now() - alert.alertTimeMs)} ago)`),
+    part('repeats', repeatsText(alert)),
+    part('host', `${alert.hostName} (host id ${alert.hostId}, boot ${alert.bootId})`),
+    part('rule', `${alert.ruleId} version ${alert.ruleVersion}: ${alert.ruleName}; severity ${alert.severity}, category ${alert.category}`),
+    part('tags', alert.tags.join(', ')),
+    part('ATT&CK', alert.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`).join('\n')),
+    '\n',
+    part('why', alert.description.trim()),
+    '\n',
+    part('matched', rowsText(alert)),
+    '\n',
+    processesText(context, alert),
+    part('delivered', deliveries.length === 0 ? 'to no sink' : deliveries.map(deliveryText).join('\n')),
+    part('trace', `${alert.correlationId}; ${alert.scanId === null ? 'no scan' : `scan ${alert.scanId}`}; the rule ran ${alert.executionTimeMs} ms`),
+  ].join('');
+}
+
+/** `label` in a column of its own, the text beside it; nothing where there is no text. */
+function labelled({ terminal: { styles, width } }: CommandContext, label: string, text: string): string {
+  if (text === '') return '';
+  const indent = ' '.repeat(LABEL_WIDTH);
+  return indentText(text, width, indent, `${styles.dim(label)}${' '.repeat(LABEL_WIDTH - cellWidth(label))}`);
+}
+
+function repeatsText(alert: StoredAlert): string {
+  if (alert.repeats === 0) return 'not seen again';
+  return `seen ${alert.repeats} ${alert.repeats === 1 ? 'time' : 'times'} more, last ${localTime(alert.lastSeenMs)}`;
+}
+
+function rowsText({ rows }: StoredAlert): string {
+  const lines = rows.slice(0, MOST_ROWS).map((row) => {
+    const values = Object.entries(row).flatMap(([name, value]) => (value === null ? [] : [`${displayHostText(name)}=${displayHostText(typeof value === 'string' ? JSON.stringify(value) : String(value))}`]));
+    return `- ${values.join(', ')}`;
+  });
+  const more = rows.length - MOST_ROWS;
+  return [...lines, ...(more > 0 ? [`and ${more} more rows (--json has them)`] : [])].join('\n');
+}
+
+function processesText(context: CommandContext, alert: StoredAlert): string {
+  const shown = alert.processes.slice(0, MOST_PROCESSES).map((process) => processText(context, process));
+  const more = alert.processCount - shown.length;
+  return [...shown, ...(more > 0 ? [labelled(context, '', `and ${more} more processes`), '\n'] : [])].join('');
+}
+
+function processText(context: CommandContext, process: AffectedProcess): string {
+  const part = (label: string, text: string): string => labelled(context, label, text);
+  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${displayHostText(process.parentCmdline)}`;
+  return [
+    part('process', `${process.name} (pid ${process.pid}), user ${process.user ?? 'unknown'}`),
+    part('  started', process.startTimeMs === null ? '' : localTime(process.startTimeMs)),
+    part('  program', process.exePath ?? 'unknown: it could not be read'),
+    part('  arguments', process.argv === null ? 'unknown: they could not be read' : commandText(process.argv)),
+    part('  parent', process.ppid === null ? '' : `${process.parentName ?? 'gone'} (pid ${process.ppid})${process.parentExe === null ? '' : `, ${process.parentExe}`}${parentCommand}`),
+    '\n',
+  ].join('');
+}
+
+function deliveryText(delivery: StoredDelivery): string {
+  const { sinkName, sinkType, status, attemptCount, attemptTimeMs, responseTimeMs, error, httpStatus } = delivery;
+  const sink = sinkName === sinkType ? sinkName : `${sinkName} (${sinkType})`;
+  const took = responseTimeMs === null ? '' : ` in ${responseTimeMs} ms`;
+  const http = httpStatus === null ? '' : `, HTTP ${httpStatus}`;
+  return `${sink}: ${status}${took}, ${attemptCount} ${attemptCount === 1 ? 'attempt' : 'attempts'}, ${localTime(attemptTimeMs)}${http}${error === null ? '' : `: ${error}`}`;
+}

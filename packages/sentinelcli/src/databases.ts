@@ -1,0 +1,104 @@
+/**
+ * The databases of an installation as an operator meets them: there, not there yet, or not for this user. What can
+ * be read is opened together, under the schemas main (events), agent and ledger; the rest is explained.
+ */
+import { accessSync, constants } from 'node:fs';
+import { SentinelError, errnoOf } from '@sentineld/model/error';
+import type { ReadableSchema } from '@sentineld/model/schema';
+import type { StatePaths } from '@sentineld/runtime/config/state-dir';
+import { AGENT_SCHEMA, AGENT_VIEWS } from '@sentineld/store/agent/readable';
+import { LEDGER_SCHEMA, LEDGER_VIEWS } from '@sentineld/store/ledger/readable';
+import type { ReaderDatabase, ReaderView } from '@sentineld/store/reader';
+import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
+
+export type DatabaseName = 'events' | 'agent' | 'ledger';
+
+export type DatabaseState = 'readable' | 'missing' | 'denied';
+
+export type DatabaseFile = {
+  readonly name: DatabaseName;
+  /** events.db, agent.db, ledger.db. */
+  readonly file: string;
+  readonly path: string;
+  readonly state: DatabaseState;
+  readonly schema: ReadableSchema;
+  readonly views: readonly ReaderView[];
+};
+
+/** Everything a query may read, and what it may not and why. */
+export type ReadableDatabases = {
+  readonly databases: readonly ReaderDatabase[];
+  readonly temporaryViews: readonly ReaderView[];
+  readonly schema: ReadableSchema;
+  readonly absent: readonly DatabaseFile[];
+};
+
+export const START_HINT = 'start procmond and sentinelagent first (from a checkout: npx -y pnpm@12.21.0 start), or give their --state-dir';
+
+export function databaseFiles(paths: StatePaths): readonly DatabaseFile[] {
+  const file = (name: DatabaseName, path: string, schema: ReadableSchema, views: readonly ReaderView[]): DatabaseFile => ({
+    name,
+    file: `${name}.db`,
+    path,
+    state: stateOf(path),
+    schema,
+    views,
+  });
+  return [
+    file('events', paths.eventsDb, EVENTS_SCHEMA, []),
+    file('agent', paths.agentDb, AGENT_SCHEMA, AGENT_VIEWS),
+    file('ledger', paths.ledgerDb, LEDGER_SCHEMA, LEDGER_VIEWS),
+  ];
+}
+
+/** The event store and whatever else this user may read. Throws 'store.missing' or 'store.unreadable' where there are no events. */
+export function readableDatabases(paths: StatePaths): ReadableDatabases {
+  const files = databaseFiles(paths);
+  const readable = files.filter(({ state }) => state === 'readable');
+  const events = files[0];
+  if (events !== undefined && events.state !== 'readable') throw unavailable(events);
+  return {
+    databases: readable.map(({ name, path }) => ({ schema: name === 'events' ? 'main' : name, path })),
+    temporaryViews: readable.flatMap(({ views }) => views),
+    schema: {
+      tables: readable.flatMap(({ schema }) => schema.tables),
+      hiddenTables: readable.flatMap(({ schema }) => schema.hiddenTables),
+    },
+    absent: files.filter(({ state }) => state !== 'readable'),
+  };
+}
+
+/** The path of agent.db where it can be read; otherwise throws 'store.missing' or 'store.unreadable'. */
+export function requireAgentDatabase(paths: StatePaths): string {
+  const agent = databaseFiles(paths).find(({ name }) => name === 'agent');
+  if (agent !== undefined && agent.state !== 'readable') throw unavailable(agent);
+  return paths.agentDb;
+}
+
+/** Why a database cannot be read, as an error with what to do about it. */
+export function unavailable({ file, name, path, state }: DatabaseFile): SentinelError {
+  if (state === 'missing') {
+    const writer = name === 'agent' ? 'sentinelagent' : 'procmond';
+    return new SentinelError('store.missing', { message: `nothing recorded yet: there is no ${file} at ${path}; ${writer} makes it`, hint: START_HINT, context: { path } });
+  }
+  const group = name === 'ledger' ? "auditors' group (sentineld-audit)" : "operators' group (sentineld)";
+  return new SentinelError('store.unreadable', { message: `${path} may not be read by this user`, hint: `reading ${file} needs the ${group}; "id" shows yours`, context: { path } });
+}
+
+/** The absent database that a statement names a table of, by the look of its text; null where it names none. */
+export function absentTableIn(sql: string, absent: readonly DatabaseFile[]): { readonly table: string; readonly database: DatabaseFile } | null {
+  for (const database of absent) {
+    const table = database.schema.tables.find(({ name }) => new RegExp(`\\b${name}\\b`, 'i').test(sql));
+    if (table !== undefined) return { table: table.name, database };
+  }
+  return null;
+}
+
+function stateOf(path: string): DatabaseState {
+  try {
+    accessSync(path, constants.R_OK);
+    return 'readable';
+  } catch (cause) {
+    return errnoOf(cause) === 'EACCES' || errnoOf(cause) === 'EPERM' ? 'denied' : 'missing';
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The kinds of options a command may have. One value says how an option is written, what it means and how its text
+ * becomes a value: parsing, help and completion are all built from it.
+ */
+import { SentinelError } from '@sentineld/model/error';
+import { parseDuration } from '@sentineld/runtime/config/quantity';
+import { nearestWord } from '@sentineld/runtime/config/nearest-word';
+
+/** An option as written on the command line: nothing, or the texts that were given in their order. */
+export type GivenTexts = readonly string[];
+
+export type Option<Value> = {
+  readonly kind: 'flag' | 'text';
+  readonly summary: string;
+  /** Stands for the value in help texts: FILE, N, 1h. */
+  readonly placeholder: string;
+  readonly repeatable: boolean;
+  readonly choices: readonly string[];
+  /** The value of what was given; `name` is for messages. Throws 'usage.invalid'. */
+  readonly read: (name: string, texts: GivenTexts) => Value;
+};
+
+export type Options = Readonly<Record<string, Option<unknown>>>;
+export type OptionValues<Given extends Options> = { readonly [Name in keyof Given]: Given[Name] extends Option<infer Value> ? Value : never };
+
+const TEXT = { kind: 'text', repeatable: false, choices: [] } as const;
+
+export function flag(summary: string): Option<boolean> {
+  return { kind: 'flag', summary, placeholder: '', repeatable: false, choices: [], read: (_, texts) => texts.length > 0 };
+}
+
+export function text(placeholder: string, summary: string): Option<string | null> {
+  return { ...TEXT, summary, placeholder, read: (_, texts) => texts.at(-1) ?? null };
+}
+
+export function texts(placeholder: string, summary: string): Option<readonly string[]> {
+  return { ...TEXT, summary, placeholder, repeatable: true, read: (_, texts) => texts };
+}
+
+export function choice<const Word extends string>(words: readonly Word[], summary: string): Option<Word | null> {
+  const read = (name: string, texts: GivenTexts): Word | null => {
+    const given = texts.at(-1);
+    if (given === undefined) return null;
+    const found = words.find((word) => word === given);
+    if (found !== undefined) return found;
+    const nearest = nearestWord(given, words);
+    throw invalid(`--${name} ${given}: must be one of ${words.join(', ')}`, nearest === null ? undefined : `did you mean --${name} ${nearest}?`);
+  };
+  return { ...TEXT, summary, placeholder: words.join('|'), choices: words, read };
+}
+
+/** A whole number within bounds; `fallback` where it is not given. */
+export function wholeNumber(bounds: { readonly least: number; readonly most: number }, fallback: number, summary: string): Option<number> {
+  const read = (name: string, texts: GivenTexts): number => {
+    const given = texts.at(-1);
+    if (given === undefined) return fallback;
+    const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
+    if (value >= bounds.least && value <= bounds.most) return value;
+    throw invalid(`--${name} ${given}: must be a whole number from ${bounds.least} to ${bounds.most}`);
+  };
+  return { ...TEXT, summary: `${summary} (default ${fallback})`, placeholder: 'N', read };
+}
+
+/** Milliseconds of a duration such as 30s, 5m, 1h, 7d; null where it is not given. */
+export function duration(bounds: { readonly leastMs: number; readonly mostMs: number }, summary: string): Option<number | null> {
+  const read = (name: string, texts: GivenTexts): number | null => {
+    const given = texts.at(-1);
+    if (given === undefined) return null;
+    const value = parseDuration(given);
+    if (value === null) throw invalid(`--${name} ${given}: must be a duration`, 'for instance 500ms, 30s, 5m, 1h or 7d');
+    if (value < bounds.leastMs || value > bounds.mostMs) throw invalid(`--${name} ${given}: must be between ${bounds.leastMs}ms and ${bounds.mostMs}ms`);
+    return value;
+  };
+  return { ...TEXT, summary, placeholder: '1h', read };
+}
+
+function invalid(message: string, hint?: string): SentinelError {
+  return new SentinelError('usage.invalid', { message, ...(hint === undefined ? {} : { hint }) });
+}

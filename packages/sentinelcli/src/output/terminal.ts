@@ -1,0 +1,69 @@
+/**
+ * Where a command writes: standard output for what was asked, standard error for everything else. Whoever reads may
+ * go away at any time (`| head`): the rest is then dropped without a word.
+ */
+import { errnoOf } from '@sentineld/model/error';
+import { createStyles, wantsColour, type Styles } from './styles.ts';
+
+/** What is needed of process.stdout and process.stderr. */
+export type TextStream = {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+  on(event: 'error', listener: (cause: Error) => void): unknown;
+};
+
+export type Terminal = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** True where standard output, or standard error, is a terminal. */
+  readonly outIsTty: boolean;
+  readonly errIsTty: boolean;
+  /** Cells of a line. */
+  readonly width: number;
+  readonly styles: Styles;
+  readonly errStyles: Styles;
+};
+
+export type TerminalOptions = {
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly noColor: boolean;
+};
+
+const DEFAULT_WIDTH = 80;
+const LEAST_WIDTH = 40;
+const MOST_WIDTH = 1000;
+
+export function createTerminal({ stdout, stderr, environment, noColor }: TerminalOptions): Terminal {
+  const styles = createStyles(wantsColour(stdout.isTTY === true, environment, noColor));
+  const errStyles = createStyles(wantsColour(stderr.isTTY === true, environment, noColor));
+  return {
+    out: writerTo(stdout),
+    err: writerTo(stderr),
+    outIsTty: stdout.isTTY === true,
+    errIsTty: stderr.isTTY === true,
+    width: widthOf(stdout, environment),
+    styles,
+    errStyles,
+  };
+}
+
+function writerTo(stream: TextStream): (text: string) => void {
+  let open = true;
+  stream.on('error', (cause) => {
+    if (errnoOf(cause) !== 'EPIPE') throw cause;
+    open = false;
+  });
+  return (text) => {
+    if (open && text !== '') stream.write(text);
+  };
+}
+
+/** The terminal's width; COLUMNS where there is no terminal. */
+function widthOf(stdout: TextStream, environment: TerminalOptions['environment']): number {
+  const given = /^\d{1,4}$/.test(environment['COLUMNS'] ?? '') ? Number(environment['COLUMNS']) : DEFAULT_WIDTH;
+  const width = stdout.isTTY === true && (stdout.columns ?? 0) > 0 ? (stdout.columns ?? DEFAULT_WIDTH) : given;
+  return Math.min(Math.max(width, LEAST_WIDTH), MOST_WIDTH);
+}

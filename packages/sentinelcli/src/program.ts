@@ -1,0 +1,63 @@
+/**
+ * The program without its surroundings: arguments in, exit status out. Errors of every kind end here, as text on
+ * standard error, or as JSON where the command was asked for JSON.
+ */
+import { SentinelError, messageOf } from '@sentineld/model/error';
+import { loadConfig, type LoadedConfig } from '@sentineld/runtime/config/load';
+import { statePaths } from '@sentineld/runtime/config/state-dir';
+import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
+import { VERSION } from '@sentineld/runtime/version';
+import { GLOBAL_OPTIONS, parseCommandLine, type CommandLine } from './arguments.ts';
+import type { CommandContext, GivenArguments } from './command.ts';
+import { COMMANDS } from './commands/registry.ts';
+import { jsonText } from './output/json.ts';
+import { createTerminal, type Terminal, type TextStream } from './output/terminal.ts';
+
+export type Surroundings = {
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly now?: () => number;
+};
+
+/** Runs one command line. Never throws. */
+export async function runProgram(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  const terminal = createTerminal({ ...surroundings, noColor: words.includes('--no-color') });
+  try {
+    return await runCommandLine(parseCommandLine(words, COMMANDS), terminal, surroundings);
+  } catch (cause) {
+    terminal.err(words.includes('--json') ? errorJson(cause) : describeFailure('sentinelcli', cause));
+    return exitStatusOf(cause);
+  }
+}
+
+async function runCommandLine(line: CommandLine, terminal: Terminal, surroundings: Surroundings): Promise<number> {
+  switch (line.kind) {
+    case 'version':
+      terminal.out(`${VERSION}\n`);
+      return 0;
+    case 'help': {
+      const { commandHelp, overviewHelp } = await import('./help.ts');
+      const { command, group } = line;
+      terminal.out(command === null ? await overviewHelp(COMMANDS, group, terminal.width) : await commandHelp(command, terminal.width));
+      return 0;
+    }
+    case 'run':
+      return line.command.run(createContext(line.given, terminal, surroundings), line.given);
+  }
+}
+
+function createContext({ options }: GivenArguments, terminal: Terminal, { environment, now }: Surroundings): CommandContext {
+  const configFile = GLOBAL_OPTIONS.config.read('config', options.get('config') ?? []);
+  const stateDir = GLOBAL_OPTIONS['state-dir'].read('state-dir', options.get('state-dir') ?? []);
+  const assignments = [...(stateDir === null ? [] : [`state_dir=${stateDir}`]), ...(options.get('set') ?? [])];
+  let loaded: LoadedConfig | null = null;
+  const config = (): LoadedConfig => (loaded ??= loadConfig({ ...(configFile === null ? {} : { file: configFile }), assignments, environment }));
+  return { terminal, config, paths: () => statePaths(config().config.state_dir), environment, now: now ?? Date.now };
+}
+
+function errorJson(cause: unknown): string {
+  const isOurs = cause instanceof SentinelError;
+  const error = { code: isOurs ? cause.code : 'internal.bug', message: messageOf(cause), hint: isOurs ? (cause.hint ?? null) : null };
+  return `${jsonText({ error })}\n`;
+}

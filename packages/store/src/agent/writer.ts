@@ -1,0 +1,92 @@
+/**
+ * Writes agent.db: rules, alerts, deliveries, and audit entries on their way to the ledger. The agent alone imports
+ * this. Every call is one transaction that is on disk when the call returns. After an error the process should end
+ * and start anew: a failed fsync makes later commits look fine that are not.
+ */
+import type { Alert, Finding } from '@sentineld/model/alert';
+import type { AuditEvent, LedgerHead } from '@sentineld/model/audit';
+import type { OriginEntry } from '@sentineld/model/request';
+import type { Rule } from '@sentineld/model/rule';
+import { openWriter, stopWriter, storeErrorFrom } from '../open.ts';
+import { prepareAuditOutbox } from './audit-outbox.ts';
+import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
+import { type FindingContext, type RecordedFindings, prepareFindings } from './findings.ts';
+import { AGENT_MIGRATIONS } from './migrations.ts';
+import { type SavedRules, prepareRuleRows } from './rule-rows.ts';
+
+export { MAX_AUDIT_DATA_BYTES } from './audit-outbox.ts';
+export type { DeliveryAttempt, PendingDelivery, PendingOptions } from './deliveries.ts';
+export type { FindingContext, RecordedFindings, Sink } from './findings.ts';
+export type { SavedRules } from './rule-rows.ts';
+
+export type AgentWriterOptions = {
+  readonly path: string;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+};
+
+export type AgentWriter = {
+  /** Stores the whole set of loaded rules; what is not in it is marked as removed. Every new definition goes to the history. */
+  saveRules(rules: readonly Rule[]): SavedRules;
+  /**
+   * Stores what is new as alerts, each with one pending delivery per sink, and counts what is not. The rules must have
+   * been saved. `auditOf` gives an audit entry that is queued with each alert in the same transaction.
+   */
+  recordFindings(findings: readonly Finding[], context: FindingContext, auditOf?: (alert: Alert) => AuditEvent): RecordedFindings;
+  /** Deliveries that have neither succeeded nor been given up, oldest first. */
+  pendingDeliveries(options?: PendingOptions): PendingDelivery[];
+  recordAttempt(deliveryId: number, attempt: DeliveryAttempt): void;
+  /** Data beyond MAX_AUDIT_DATA_BYTES is replaced by its size, hash and beginning. */
+  queueAudit(event: AuditEvent): void;
+  /** The oldest entries, as many as fit one request, numbered for `generation()`. */
+  nextAudit(limit: number): OriginEntry[];
+  /** Forgets what procmond has and keeps the head it told. The generation may be another afterwards. */
+  acknowledgeAudit(lastSequence: number, head: LedgerHead): void;
+  outboxDepth(): number;
+  /** Id of this file's numbering: the origin of its audit entries. */
+  generation(): string;
+  /** Empties the WAL; see stopWriter. */
+  stop(): boolean;
+};
+
+/** Rules and open alerts are a few hundred KiB. */
+const CACHE_KIB = 2_048;
+
+/** @throws SentinelError as openWriter does; the methods throw state.unusable, state.held, store.corrupt. */
+export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWriter {
+  const db = openWriter({ path, durability: 'full', cacheKiB: CACHE_KIB, migrations: AGENT_MIGRATIONS, clock });
+  const rules = prepareRuleRows(db);
+  const findings = prepareFindings(db);
+  const deliveries = prepareDeliveries(db);
+  const outbox = prepareAuditOutbox(db);
+
+  const guard = <Result>(work: () => Result): Result => {
+    try {
+      return work();
+    } catch (thrown) {
+      throw storeErrorFrom(thrown, path);
+    }
+  };
+  const write = <Result>(work: (nowMs: number) => Result): Result => {
+    const run = db.transaction(() => work(clock()));
+    return guard(() => run.immediate());
+  };
+
+  return {
+    saveRules: (set) => write((nowMs) => rules.save(set, nowMs)),
+    recordFindings: (found, context, auditOf) =>
+      write((nowMs) => {
+        const recorded = findings.record(found, context, nowMs);
+        if (auditOf !== undefined) for (const alert of recorded.alerts) outbox.queue(auditOf(alert), nowMs);
+        return recorded;
+      }),
+    pendingDeliveries: (options = {}) => guard(() => deliveries.pending(options)),
+    recordAttempt: (deliveryId, attempt) => write((nowMs) => deliveries.record(deliveryId, attempt, nowMs)),
+    queueAudit: (event) => write((nowMs) => outbox.queue(event, nowMs)),
+    nextAudit: (limit) => guard(() => outbox.next(limit)),
+    acknowledgeAudit: (lastSequence, head) => write((nowMs) => outbox.acknowledge(lastSequence, head, nowMs)),
+    outboxDepth: () => guard(() => outbox.depth()),
+    generation: () => guard(() => outbox.generation()),
+    stop: () => stopWriter(db),
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * The table of executables: each version of each file once, with its SHA-256 once it is known. A file that was hashed
+ * in an earlier run, or under another name, is not hashed again.
+ */
+import type { ExecutableFile } from '@sentineld/model/process';
+import type { WriterDatabase } from '../open.ts';
+
+export type HashState = 'pending' | 'hashed' | 'unreadable';
+export type HashResult = { readonly sha256: string } | { readonly error: string };
+
+export type ExecutableTable = {
+  /** Id of the row, made where there is none. Counts one running image of it. */
+  readonly acquire: (file: ExecutableFile) => number;
+  /** One running image of it less. */
+  readonly release: (id: number) => void;
+  /** Files that running processes use and whose hash is not known. */
+  readonly pending: () => readonly { readonly id: number; readonly file: ExecutableFile }[];
+  readonly recordHash: (id: number, result: HashResult) => void;
+  /** Of the files in use: how many are still to be hashed, and how many cannot be. */
+  readonly counts: () => { readonly pending: number; readonly unreadable: number };
+};
+
+type Used = { readonly file: ExecutableFile; state: HashState; images: number };
+type Row = { id: number; hash_state: HashState };
+
+export function createExecutableTable(db: WriterDatabase): ExecutableTable {
+  const find = db.prepare<[string, string, number, string, string, string], Row>(
+    'SELECT id, hash_state FROM executable WHERE dev = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ? AND ctime_ns = ? AND path = ?',
+  );
+  const insert = db.prepare<[string, string, string, number, string, string, string | null, HashState]>(
+    'INSERT INTO executable (path, dev, inode, size_bytes, mtime_ns, ctime_ns, sha256, hash_state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  const hashOfSameFile = db
+    .prepare<[string, string, number, string, string], string>(
+      `SELECT sha256 FROM executable WHERE dev = ? AND inode = ? AND size_bytes = ? AND mtime_ns = ? AND ctime_ns = ? AND hash_state = 'hashed' LIMIT 1`,
+    )
+    .pluck();
+  const setHash = db.prepare<[string | null, HashState, string | null, number]>(
+    'UPDATE executable SET sha256 = ?, hash_state = ?, hash_error = ? WHERE id = ?',
+  );
+  const used = new Map<number, Used>();
+  const lookUp = (file: ExecutableFile): Row => {
+    const known = find.get(file.dev, file.inode, file.sizeBytes, file.mtimeNs, file.ctimeNs, file.path);
+    if (known !== undefined) return known;
+    const sha256 = hashOfSameFile.get(file.dev, file.inode, file.sizeBytes, file.mtimeNs, file.ctimeNs) ?? null;
+    const state: HashState = sha256 === null ? 'pending' : 'hashed';
+    const { lastInsertRowid } = insert.run(file.path, file.dev, file.inode, file.sizeBytes, file.mtimeNs, file.ctimeNs, sha256, state);
+    return { id: Number(lastInsertRowid), hash_state: state };
+  };
+  return {
+    acquire: (file) => {
+      const row = lookUp(file);
+      const entry = used.get(row.id);
+      if (entry === undefined) used.set(row.id, { file, state: row.hash_state, images: 1 });
+      else entry.images++;
+      return row.id;
+    },
+    release: (id) => {
+      const entry = used.get(id);
+      if (entry === undefined) return;
+      entry.images--;
+      if (entry.images === 0) used.delete(id);
+    },
+    pending: () => [...used].filter(([, entry]) => entry.state === 'pending').map(([id, { file }]) => ({ id, file })),
+    recordHash: (id, result) => {
+      const state: HashState = 'sha256' in result ? 'hashed' : 'unreadable';
+      setHash.run('sha256' in result ? result.sha256 : null, state, 'error' in result ? result.error : null, id);
+      const entry = used.get(id);
+      if (entry !== undefined) entry.state = state;
+    },
+    counts: () => {
+      const states = [...used.values()].map((entry) => entry.state);
+      return { pending: states.filter((state) => state === 'pending').length, unreadable: states.filter((state) => state === 'unreadable').length };
+    },
+  };
+}

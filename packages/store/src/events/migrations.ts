@@ -1,0 +1,182 @@
+/**
+ * The physical layout of events.db: what changes rarely is stored once with the first and last scan it held for, what
+ * changes often is stored when it did (docs/adr/0002-storage.md has the measurements). Readers see the views.
+ */
+import type { Migration } from '../migrations/migrate.ts';
+
+/** `last_scan` of an image that the newest scan still saw: larger than any scan id, so that BETWEEN needs no NULL. */
+export const LIVE: number = Number.MAX_SAFE_INTEGER;
+
+const TABLES = `
+CREATE TABLE collector_run (
+  id INTEGER PRIMARY KEY,
+  start_time_ms INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  hostname TEXT NOT NULL,
+  os_name TEXT NOT NULL,
+  os_version TEXT,
+  collector_version TEXT NOT NULL,
+  config_hash TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE scan (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id INTEGER NOT NULL REFERENCES collector_run (id),
+  correlation_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  start_time_ms INTEGER NOT NULL,
+  end_time_ms INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  interval_ms INTEGER,
+  load_average REAL,
+  seen INTEGER NOT NULL,
+  accessible INTEGER NOT NULL,
+  exe_unreadable INTEGER NOT NULL,
+  argv_unreadable INTEGER NOT NULL,
+  argv_truncated INTEGER NOT NULL,
+  vanished INTEGER NOT NULL,
+  errors INTEGER NOT NULL,
+  other_users_hidden INTEGER NOT NULL,
+  hashes_pending INTEGER NOT NULL,
+  hashes_unreadable INTEGER NOT NULL,
+  reason TEXT,
+  started INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  stopped INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE executable (
+  id INTEGER PRIMARY KEY,
+  path TEXT NOT NULL,
+  dev TEXT NOT NULL,
+  inode TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  mtime_ns TEXT NOT NULL,
+  ctime_ns TEXT NOT NULL,
+  sha256 TEXT,
+  hash_state TEXT NOT NULL CHECK (hash_state IN ('pending', 'hashed', 'unreadable')),
+  hash_error TEXT,
+  UNIQUE (dev, inode, size_bytes, mtime_ns, ctime_ns, path)
+) STRICT;
+
+CREATE TABLE process_image (
+  id INTEGER PRIMARY KEY,
+  first_scan INTEGER NOT NULL,
+  last_scan INTEGER NOT NULL,
+  run_id INTEGER NOT NULL REFERENCES collector_run (id),
+  pid INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,
+  ppid INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  executable_id INTEGER REFERENCES executable (id),
+  exe_deleted INTEGER NOT NULL,
+  command_line TEXT,
+  cmdline TEXT,
+  start_time_ms INTEGER NOT NULL,
+  user_id INTEGER,
+  user_name TEXT,
+  group_id INTEGER,
+  session_id INTEGER NOT NULL,
+  tty_number INTEGER NOT NULL,
+  is_kthread INTEGER NOT NULL,
+  unseen TEXT,
+  begun_by TEXT NOT NULL CHECK (begun_by IN ('started', 'changed')),
+  ended_by TEXT CHECK (ended_by IN ('stopped', 'changed'))
+) STRICT;
+CREATE UNIQUE INDEX process_image_pid ON process_image (pid, last_scan);
+CREATE INDEX process_image_last_scan ON process_image (last_scan, first_scan);
+
+CREATE TABLE process_sample (
+  image_id INTEGER NOT NULL REFERENCES process_image (id),
+  scan_id INTEGER NOT NULL,
+  cpu_percent REAL,
+  memory_bytes INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  PRIMARY KEY (image_id, scan_id)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** The columns of process_snapshots, over scan `s`, image `i`, run `r`, executable `e` and sample `x`. */
+const SNAPSHOT_COLUMNS = `
+  s.id * 4194304 + i.pid AS id,
+  s.id AS scan_id,
+  s.start_time_ms AS timestamp_ms,
+  i.pid AS pid,
+  i.ppid AS ppid,
+  i.name AS name,
+  e.path AS exe_path,
+  i.command_line AS command_line,
+  i.start_time_ms AS start_time,
+  x.cpu_percent AS cpu_percent,
+  x.memory_bytes AS memory_bytes,
+  x.status AS status,
+  e.sha256 AS exe_hash,
+  'sha256' AS hash_algorithm,
+  i.user_name AS user_name,
+  i.user_id AS user_id,
+  json_object('boot_id', r.boot_id, 'start_ticks', i.start_ticks, 'gid', i.group_id, 'session', i.session_id,
+    'tty', i.tty_number, 'unseen', json(coalesce(i.unseen, '[]'))) AS platform_data`;
+
+/** Each of these finds at most one row by a unique key, so SQLite leaves out those whose columns a query does not use. */
+const SNAPSHOT_JOINS = `
+  LEFT JOIN collector_run r ON r.id = i.run_id
+  LEFT JOIN executable e ON e.id = i.executable_id
+  LEFT JOIN process_sample x ON x.image_id = i.id
+    AND x.scan_id = (SELECT max(y.scan_id) FROM process_sample y WHERE y.image_id = i.id AND y.scan_id <= s.id)`;
+
+const VIEWS = `
+CREATE VIEW process_snapshots AS
+SELECT ${SNAPSHOT_COLUMNS}
+FROM scan s
+JOIN process_image i ON i.last_scan >= s.id AND i.first_scan <= s.id
+${SNAPSHOT_JOINS};
+
+CREATE VIEW processes AS
+SELECT ${SNAPSHOT_COLUMNS},
+  i.cmdline AS cmdline,
+  p.name AS parent_name,
+  pe.path AS parent_exe,
+  p.cmdline AS parent_cmdline,
+  i.exe_deleted AS exe_deleted,
+  i.is_kthread AS is_kthread
+FROM process_image i
+CROSS JOIN scan s ON s.id = (SELECT max(id) FROM scan)
+${SNAPSHOT_JOINS}
+  LEFT JOIN process_image p ON p.pid = i.ppid AND p.last_scan = ${LIVE}
+  LEFT JOIN executable pe ON pe.id = p.executable_id
+WHERE i.last_scan = ${LIVE};
+
+CREATE VIEW process_tree AS
+WITH RECURSIVE tree (pid, ppid, name, executable_id, root_pid, depth, path) AS (
+  SELECT i.pid, i.ppid, i.name, i.executable_id, i.pid, 0, i.name
+  FROM process_image i
+  WHERE i.last_scan = ${LIVE}
+    AND NOT EXISTS (SELECT 1 FROM process_image p WHERE p.pid = i.ppid AND p.last_scan = ${LIVE})
+  UNION ALL
+  SELECT c.pid, c.ppid, c.name, c.executable_id, t.root_pid, t.depth + 1, t.path || ' > ' || c.name
+  FROM tree t
+  JOIN process_image c ON c.ppid = t.pid AND c.last_scan = ${LIVE}
+  WHERE t.depth < 64
+)
+SELECT t.pid AS pid, t.ppid AS ppid, t.name AS name, e.path AS exe_path, t.root_pid AS root_pid, t.depth AS depth, t.path AS path
+FROM tree t
+LEFT JOIN executable e ON e.id = t.executable_id;
+
+CREATE VIEW scan_metadata AS
+SELECT s.id AS id, s.start_time_ms AS start_time, s.end_time_ms AS end_time, s.duration_ms AS duration_ms,
+  s.seen AS total_processes, s.accessible AS accessible_processes, s.errors AS errors,
+  r.hostname AS hostname, r.os_name AS os_name, r.os_version AS os_version, s.load_average AS load_average,
+  r.collector_version AS collector_version, r.config_hash AS config_hash, r.boot_id AS boot_id,
+  s.correlation_id AS correlation_id, s.started AS started, s.changed AS changed, s.stopped AS stopped
+FROM scan s
+JOIN collector_run r ON r.id = s.run_id;
+
+CREATE VIEW coverage AS
+SELECT id AS scan_id, start_time_ms AS timestamp_ms, interval_ms, source, seen AS processes_seen,
+  accessible AS fully_visible, exe_unreadable, argv_unreadable, argv_truncated, vanished, errors,
+  other_users_hidden, hashes_pending, hashes_unreadable, reason
+FROM scan;
+`;
+
+/** Forward only; a step that was released is never changed. */
+export const EVENTS_MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'process images, samples and scans', up: TABLES + VIEWS }];

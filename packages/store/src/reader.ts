@@ -1,0 +1,227 @@
+/**
+ * The one way to open databases for reading: node:sqlite behind its authorizer, limits and a read-only connection.
+ * It trusts the files' writers and its own fixed queries; it does not trust the text given to `prepare`.
+ * Never load better-sqlite3 in the same process: closing one library's handle drops the other's POSIX locks.
+ */
+import { statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { errnoOf, SentinelError } from '@sentineld/model/error';
+import type { ResultRow, SqlValue } from '@sentineld/model/rule';
+import type { ReadableSchema } from '@sentineld/model/schema';
+import { createAuthorizer, type Authorizer, type ReadAccess } from './reader-authorizer.ts';
+import { queryError, storeError, unreadableError } from './reader-errors.ts';
+import { collectRows, columnNames, type CappedRows, type RowCaps } from './reader-rows.ts';
+
+export type { ReadAccess } from './reader-authorizer.ts';
+export type { CappedRows, RowCaps } from './reader-rows.ts';
+
+export type ReaderDatabase = { readonly schema: string; readonly path: string };
+export type ReaderView = { readonly name: string; readonly sql: string };
+
+/** SQLite's run-time limits, by the names of node:sqlite. */
+export type ReaderLimits = {
+  readonly length: number;
+  readonly sqlLength: number;
+  readonly column: number;
+  readonly exprDepth: number;
+  readonly compoundSelect: number;
+  readonly vdbeOp: number;
+  readonly functionArg: number;
+  readonly likePatternLength: number;
+  readonly variableNumber: number;
+};
+
+export const DEFAULT_READER_LIMITS: ReaderLimits = {
+  length: 2_000_000,
+  sqlLength: 65_536,
+  column: 512,
+  exprDepth: 600,
+  compoundSelect: 32,
+  vdbeOp: 250_000,
+  functionArg: 64,
+  likePatternLength: 1_000,
+  variableNumber: 64,
+};
+
+export type ReaderOptions = {
+  /** The first is `main`; the others are attached under their schema names. */
+  readonly databases: readonly ReaderDatabase[];
+  /** Created as TEMP VIEWs, so that tables of attached databases can be read by a simple name. */
+  readonly temporaryViews?: readonly ReaderView[];
+  readonly schema: ReadableSchema;
+  /** Lower-case names of the functions that a statement may call, those of operators (like, ->) included. */
+  readonly functions: ReadonlySet<string>;
+  /** Table-valued functions, which SQLite reports as tables; json_each and json_tree unless given. */
+  readonly tableFunctions?: readonly string[];
+  readonly limits?: Partial<ReaderLimits>;
+  readonly busyTimeoutMs?: number;
+  /** Told of every access that SQLite asks about while a statement is prepared. */
+  readonly onAccess?: (access: ReadAccess, allowed: boolean) => void;
+};
+
+export type QueryParameters = Readonly<Record<string, SqlValue>> | readonly SqlValue[];
+
+export type PreparedQuery = {
+  /** Names of the result columns, made unique: a second `pid` is `pid:1`. */
+  readonly columns: readonly string[];
+  /** Runs it until it ends or a cap is reached. Named parameters are given with their prefix (`:now`). */
+  rows(parameters: QueryParameters, caps: RowCaps): CappedRows;
+};
+
+export type Reader = {
+  /** Throws `query.refused` where the authorizer says no, `query.failed` for any other fault of the statement. */
+  prepare(sql: string): PreparedQuery;
+  /** Runs `work` within one read snapshot. */
+  transaction<T>(work: () => T): T;
+  /** Runs one of our own fixed queries: still read-only, not limited to the readable tables. */
+  internal(sql: string, parameters?: QueryParameters): readonly ResultRow[];
+  close(): void;
+};
+
+const INTERNAL_CAPS: RowCaps = { maxRows: 100_000, maxBytes: 64 * 1024 * 1024 };
+
+/** Opens the databases. Throws `store.missing`, `store.unreadable`, `store.corrupt` or `store.pragma`. */
+export function openReader(options: ReaderOptions): Reader {
+  const main = requireFiles(options.databases);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(main.path, {
+      readOnly: true,
+      allowExtension: false,
+      defensive: true,
+      enableForeignKeyConstraints: false,
+      enableDoubleQuotedStringLiterals: false,
+      timeout: options.busyTimeoutMs ?? 2_000,
+      readBigInts: true,
+      returnArrays: true,
+      allowBareNamedParameters: false,
+    });
+    prepareConnection(database, options);
+    const authorizer = createAuthorizer({ ...options, tableFunctions: options.tableFunctions ?? ['json_each', 'json_tree'] });
+    database.setAuthorizer(authorizer.decide);
+    return createReader({ database, authorizer, path: main.path });
+  } catch (cause) {
+    database?.close();
+    throw storeError(cause, main.path);
+  }
+}
+
+/** What the functions of a reader share. */
+type Connection = { readonly database: DatabaseSync; readonly authorizer: Authorizer; readonly path: string };
+
+function createReader(connection: Connection): Reader {
+  const { database, authorizer, path } = connection;
+  return {
+    prepare: (sql) => prepareQuery(connection, sql),
+    transaction: (work) => runTransaction(connection, work),
+    internal: (sql, parameters = []) =>
+      mapErrors(
+        () =>
+          authorizer.asInternal(() => {
+            const statement = database.prepare(sql);
+            return collectRows(iterate(statement, parameters), columnNames(statement), INTERNAL_CAPS).rows;
+          }),
+        (cause) => queryError(cause, undefined, path),
+      ),
+    close: () => database.close(),
+  };
+}
+
+function prepareQuery({ database, authorizer, path }: Connection, sql: string): PreparedQuery {
+  const toError = (cause: unknown): SentinelError => queryError(cause, authorizer.firstDenial(), path);
+  authorizer.forgetDenial();
+  return mapErrors(() => {
+    const statement = database.prepare(sql);
+    const columns = columnNames(statement);
+    return { columns, rows: (parameters, caps) => mapErrors(() => collectRows(iterate(statement, parameters), columns, caps), toError) };
+  }, toError);
+}
+
+function runTransaction<T>({ database, authorizer, path }: Connection, work: () => T): T {
+  const execute = (sql: string): void =>
+    mapErrors(
+      () => authorizer.asInternal(() => database.exec(sql)),
+      (cause) => queryError(cause, undefined, path),
+    );
+  execute('BEGIN');
+  try {
+    return work();
+  } finally {
+    // An error of the store ends a transaction by itself.
+    if (database.isTransaction) execute('COMMIT');
+  }
+}
+
+function mapErrors<T>(work: () => T, toError: (cause: unknown) => SentinelError): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw toError(cause);
+  }
+}
+
+/** ATTACH and TEMP VIEWs need what the pragmas and limits after them take away: the order is the point. */
+function prepareConnection(database: DatabaseSync, options: ReaderOptions): void {
+  const pragmas: readonly (readonly [name: string, value: number])[] = [
+    // Setting temp_store later would drop the views.
+    ['temp_store', 2],
+    ['mmap_size', 0],
+    ['trusted_schema', 0],
+    ['cell_size_check', 1],
+  ];
+  for (const [name, value] of pragmas) setPragma(database, name, value);
+  for (const { schema, path } of options.databases.slice(1)) {
+    database.prepare(`ATTACH ? AS ${quoteName(schema)}`).run(`${pathToFileURL(path).href}?mode=ro`);
+  }
+  for (const { schema } of options.databases) {
+    setPragma(database, 'cache_size', -8_000, schema);
+    // The first read: it maps the -shm file and shows a damaged or unreadable file here, not in a query.
+    database.prepare(`SELECT count(*) FROM ${quoteName(schema)}.sqlite_schema`).get();
+  }
+  for (const { name, sql } of options.temporaryViews ?? []) database.exec(`CREATE TEMP VIEW ${quoteName(name)} AS ${sql}`);
+  setPragma(database, 'query_only', 1);
+  Object.assign(database.limits, DEFAULT_READER_LIMITS, options.limits, { attach: 0, triggerDepth: 0 });
+}
+
+/** SQLite ignores a pragma that it does not know, so each one is read back. */
+function setPragma(database: DatabaseSync, name: string, value: number, schema = 'main'): void {
+  const pragma = `PRAGMA ${quoteName(schema)}.${name}`;
+  database.exec(`${pragma} = ${value}`);
+  const statement = database.prepare(pragma);
+  const row: unknown = statement.get();
+  const actual = Array.isArray(row) ? Number(row[0]) : undefined;
+  // An empty in-memory or temporary store has no mmap_size to report.
+  if (actual === value || (name === 'mmap_size' && actual === undefined)) return;
+  throw new SentinelError('store.pragma', { message: `${pragma} is ${String(actual)} after it was set to ${value}`, hint: 'The SQLite of this Node is not one that SentinelD was tested with: use the Node version of package.json.' });
+}
+
+function iterate(statement: StatementSync, parameters: QueryParameters): Iterable<unknown> {
+  return isPositional(parameters) ? statement.iterate(...parameters) : statement.iterate({ ...parameters });
+}
+
+function isPositional(parameters: QueryParameters): parameters is readonly SqlValue[] {
+  return Array.isArray(parameters);
+}
+
+function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {
+  const [main] = databases;
+  if (main === undefined || main.schema !== 'main') {
+    throw new SentinelError('internal.bug', { message: 'The first database of a reader is named main.' });
+  }
+  for (const { path } of databases) {
+    try {
+      statSync(path);
+    } catch (cause) {
+      if (errnoOf(cause) === 'ENOENT') {
+        throw new SentinelError('store.missing', { message: `There is no database at ${path}`, hint: 'Its writer has not run yet, or the state directory is another one.', cause, context: { path } });
+      }
+      throw unreadableError(cause, path);
+    }
+  }
+  return main;
+}

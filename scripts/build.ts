@@ -1,0 +1,67 @@
+/**
+ * Bundles the programs into build/: one file each, with what cannot be bundled beside them (the SQLite driver, the
+ * native addon, the built-in rules). The folder is complete in itself: it can be copied and run elsewhere.
+ */
+import { cpSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const ROOT = join(import.meta.dirname, '..');
+
+export const PROGRAMS_DIRECTORY: string = join(ROOT, 'build', 'programs');
+
+const PROGRAMS = {
+  procmond: 'packages/procmond/src/main.ts',
+  sentinelagent: 'packages/sentinelagent/src/main.ts',
+  sentinelcli: 'packages/sentinelcli/src/main.ts',
+  spawner: 'packages/detection/src/sql/spawner-main.ts',
+  executor: 'packages/detection/src/sql/executor-main.ts',
+} as const;
+
+/** Builds into a new folder and puts it in place at once: whoever starts meanwhile sees the old or the new one. */
+export async function build(): Promise<string> {
+  const draft = `${PROGRAMS_DIRECTORY}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  try {
+    for (const [name, source] of Object.entries(PROGRAMS)) {
+      if (!existsSync(join(ROOT, source))) continue;
+      const bundle = await rolldown({
+        input: { [name]: join(ROOT, source) },
+        platform: 'node',
+        external: ['better-sqlite3'],
+        resolve: { conditionNames: ['sentineld-source', 'node', 'import', 'default'] },
+        logLevel: 'warn',
+      });
+      await bundle.write({
+        dir: draft,
+        format: 'esm',
+        entryFileNames: '[name].js',
+        codeSplitting: false,
+        comments: { legal: true, jsdoc: false, annotation: true },
+      });
+    }
+    copySqliteDriver(draft);
+    cpSync(join(ROOT, 'packages/native/prebuilt'), join(draft, 'prebuilt'), { recursive: true, filter: (path) => !path.endsWith('BUILD') });
+    cpSync(join(ROOT, 'packages/detection/rules'), join(draft, 'rules'), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.case.yaml'),
+    });
+    rmSync(`${PROGRAMS_DIRECTORY}.old`, { recursive: true, force: true });
+    if (existsSync(PROGRAMS_DIRECTORY)) renameSync(PROGRAMS_DIRECTORY, `${PROGRAMS_DIRECTORY}.old`);
+    renameSync(draft, PROGRAMS_DIRECTORY);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+    rmSync(`${PROGRAMS_DIRECTORY}.old`, { recursive: true, force: true });
+  }
+  return PROGRAMS_DIRECTORY;
+}
+
+function copySqliteDriver(draft: string): void {
+  const driver = realpathSync(join(ROOT, 'packages/store/node_modules/better-sqlite3'));
+  const copy = join(draft, 'node_modules', 'better-sqlite3');
+  for (const part of ['package.json', 'LICENSE', 'lib']) cpSync(join(driver, part), join(copy, part), { recursive: true });
+  const binary = `${process.platform}-${process.arch}.node`;
+  cpSync(join(driver, 'prebuilds', binary), join(copy, 'prebuilds', binary));
+}
+
+if (import.meta.main) await build();

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests run the TypeScript sources; the whole-system tests in packages/testing/src/e2e start the built programs.
+export default defineConfig({
+  ssr: { resolve: { conditions: ['sentineld-source', 'node', 'import', 'default'] } },
+  resolve: { conditions: ['sentineld-source', 'node', 'import', 'default'] },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    coverage: {
+      provider: 'v8',
+      reporter: ['text-summary'],
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['**/*.test.ts', 'packages/testing/**'],
+    },
+  },
+});
