@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
-import type { ScanCompleted } from '@sentineld/model/scan';
+import { AgentReplySchema, ProcmondReplySchema } from '@sentineld/model/reply';
 import { loadConfig, type LoadedConfig } from '@sentineld/runtime/config/load';
 import { formatDuration } from '@sentineld/runtime/config/quantity';
 import { defaultStateDir, statePaths } from '@sentineld/runtime/config/state-dir';
@@ -90,17 +90,10 @@ async function main(): Promise<void> {
   for (const child of children) child.showOutput();
 }
 
-type ProcmondSays = {
-  readonly pid: number;
-  readonly uid: number;
-  readonly lastScan: ScanCompleted | null;
-  readonly privileges: { readonly effective: string; readonly seccomp: boolean };
-};
-
 async function reportScans(loaded: LoadedConfig, socket: string, children: readonly Child[]): Promise<void> {
   const connection = await whenReady(socket, children);
   const procmond = await poll(children, async () => {
-    const health = await connection.ask<ProcmondSays>({ request: 'health' });
+    const health = ProcmondReplySchema.parse(await connection.ask({ request: 'health' }));
     return health.lastScan === null ? null : health;
   });
   connection.close();
@@ -116,16 +109,9 @@ async function reportScans(loaded: LoadedConfig, socket: string, children: reado
   say('not seen', `processes that live less than ${interval}: they are found by polling`);
 }
 
-type AgentSays = {
-  readonly pid: number;
-  readonly uid: number;
-  readonly rules: Readonly<Record<string, number>>;
-  readonly problems: readonly string[];
-};
-
 async function reportRules(socket: string, children: readonly Child[]): Promise<void> {
   const agent = await poll(children, async () => {
-    const health = await askOnce<AgentSays>(socket, { request: 'health' });
+    const health = AgentReplySchema.parse(await askOnce(socket, { request: 'health' }));
     return (health.rules['unverified'] ?? 0) > 0 ? null : health;
   });
   say('agent', `pid ${agent.pid}, uid ${agent.uid}, no capability`);

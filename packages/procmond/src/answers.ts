@@ -65,9 +65,10 @@ function health(context: AnswerContext): ProcmondHealth {
     ...(ledgerFailure === null ? [] : [`the ledger takes no entries: ${ledgerFailure.message}`]),
     ...(overdueMs > 3 * context.intervalMs + 5000 ? [`the newest scan is ${Math.round(overdueMs / 1000)} s old`] : []),
   ];
+  const reduced = collector.last?.reducedVisibility ?? null;
   const degradations = [
     ...(privileges.unconfined === null ? [] : [`system calls that are not needed stay open: ${privileges.unconfined}`]),
-    ...(collector.last?.reducedVisibility == null ? [] : [`reduced visibility: ${collector.last.reducedVisibility}`]),
+    ...(reduced === null ? [] : [`reduced visibility: ${reduced}`]),
   ];
   const head = ledger.head();
   return {

@@ -8,6 +8,12 @@ import { silentLogger } from '@sentineld/runtime/log/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startProcmondLink, type ProcmondLink } from './procmond-link.ts';
 
+const PROCMOND = { pid: 1, uid: 1, hostId: 'h', lastScan: null, privileges: { effective: '0', seccomp: true } };
+const SCAN = {
+  event: 'scan.completed', scanId: 8, correlationId: 'scan-8', timestampMs: 1, durationMs: 1, processes: 1, accessible: 1,
+  started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+}; // prettier-ignore
+
 let directory = '';
 let server: SocketServer | null = null;
 let link: ProcmondLink | null = null;
@@ -47,7 +53,7 @@ async function serve(received: OriginEntry[]) {
     admits: () => true,
     onRefused: () => undefined,
     answer: async (request) => {
-      if (request.request !== 'audit.append') return { hostId: 'h', lastScan: null };
+      if (request.request !== 'audit.append') return PROCMOND;
       received.push(...request.entries);
       return { head: { sequence: received.length, entryHash: 'ab' }, lastOriginSequence: request.entries.at(-1)?.originSequence ?? 0 };
     },
@@ -76,9 +82,10 @@ describe('startProcmondLink', () => {
     await serve(received);
     await expect.poll(() => store.waiting(), { timeout: 10_000 }).toBe(0);
     expect(received.map(({ originSequence }) => originSequence)).toEqual(Array.from({ length: 130 }, (_, i) => i + 1));
-    expect(healths).toEqual([{ hostId: 'h', lastScan: null }]);
+    expect(healths).toEqual([PROCMOND]);
     expect(link.state().connected).toBe(true);
-    server?.publish({ event: 'scan.completed', scanId: 8 });
+    server?.publish({ event: 'scan.completed', scanId: 'not a number' });
+    server?.publish(SCAN);
     await expect.poll(() => scans).toEqual([8]);
   });
 

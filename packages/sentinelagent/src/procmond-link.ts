@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SentinelError, messageOf } from '@sentineld/model/error';
-import type { AppendReply } from '@sentineld/model/request';
+import { AppendReplySchema, ProcmondReplySchema, ScanCompletedSchema, type ProcmondReply } from '@sentineld/model/reply';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { openConnection, type Connection } from '@sentineld/runtime/ipc/client';
 import type { Logger } from '@sentineld/runtime/log/logger';
@@ -19,7 +19,7 @@ export type LinkOptions = {
   readonly store: Pick<AgentWriter, 'nextAudit' | 'acknowledgeAudit' | 'generation'>;
   readonly log: Logger;
   /** Called with procmond's health each time the connection stands. */
-  readonly onConnected: (health: unknown) => Promise<void>;
+  readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
   readonly onScan: (scan: ScanCompleted) => void;
 };
 
@@ -41,7 +41,7 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
       const entries = options.store.nextAudit(ENTRIES_PER_REQUEST);
       const last = entries.at(-1);
       if (last === undefined) return;
-      const reply = await to.ask<AppendReply>({ request: 'audit.append', origin: options.store.generation(), entries });
+      const reply = AppendReplySchema.parse(await to.ask({ request: 'audit.append', origin: options.store.generation(), entries }));
       options.store.acknowledgeAudit(reply.lastOriginSequence, reply.head);
       if (reply.lastOriginSequence < last.originSequence) {
         throw new SentinelError('ipc.protocol', { message: `procmond acknowledged entry ${reply.lastOriginSequence} of ${last.originSequence}` });
@@ -62,14 +62,15 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
 
   const serve = async (): Promise<string> => {
     const opened = await openConnection(options.path, (event) => {
-      if (isScan(event)) options.onScan(event);
+      const scan = ScanCompletedSchema.safeParse(event);
+      if (scan.success) options.onScan(scan.data);
     });
     try {
       await opened.ask({ request: 'subscribe' });
       connection = opened;
       since = { connected: true, sinceMs: Date.now(), reason: '' };
       options.log.info({ path: options.path }, 'procmond.connected');
-      await options.onConnected(await opened.ask({ request: 'health' }));
+      await options.onConnected(ProcmondReplySchema.parse(await opened.ask({ request: 'health' })));
       await forwardAudit();
       return await opened.ended;
     } finally {
@@ -105,9 +106,4 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
       connection?.close();
     },
   };
-}
-
-/** procmond is of the same release: an event with this name has this shape. */
-function isScan(event: unknown): event is ScanCompleted {
-  return typeof event === 'object' && event !== null && 'event' in event && event.event === 'scan.completed';
 }

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '@sentineld/model/error';
+import type { ProcmondReply } from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { startExecutor, type ExecutorClient } from '@sentineld/detection/sql/executor-client';
@@ -119,7 +120,7 @@ type DetectionOptions = {
 
 type Detection = {
   readonly queue: ScanQueue;
-  readonly onConnected: (health: unknown) => Promise<void>;
+  readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
   readonly attach: (link: ProcmondLink) => void;
   readonly lastCycle: () => Cycle | null;
 };
@@ -144,8 +145,7 @@ function createDetection(options: DetectionOptions): Detection {
     attach: (to) => {
       link = to;
     },
-    onConnected: async (health) => {
-      const told = health as { readonly hostId: string; readonly lastScan: ScanCompleted | null };
+    onConnected: async (told) => {
       hostId = told.hostId;
       if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
       if (told.lastScan !== null) queue.offer(told.lastScan);

@@ -20,7 +20,7 @@ const PATIENCE_MS = 3000;
 export async function askDaemon(daemon: Daemon, paths: StatePaths, request: Request): Promise<Asked> {
   const path = daemon === 'procmond' ? paths.procmondSocket : paths.agentSocket;
   try {
-    const body = await askOnce<unknown>(path, request, PATIENCE_MS);
+    const body = await askOnce(path, request, PATIENCE_MS);
     if (isRecord(body)) return { reached: true, body };
     return { reached: false, why: 'failed', message: `${daemon} gave an answer that is none` };
   } catch (cause) {

@@ -17,7 +17,7 @@ export function refusalOfSqlite(message: string, statement: Statement, policy: S
   const name = groups?.['name'];
   if (name === undefined) return refusal('sqlite', `SQLite refuses this: ${message}.`, null);
   const node = statement.nodes.find((candidate) => isNamed(candidate, name));
-  if (groups?.['what'] === 'no such column') return refusal('column', `There is no column ${name}. ${columnHint(name, statement, policy)}`, node?.span ?? null);
+  if (groups?.['what'] === 'no such column') return refusal('column', `There is no column ${name}. ${columnHint(name, statement, policy)}${message.includes('string literal') ? ' Text goes between single quotes.' : ''}`, node?.span ?? null);
   return refusal(groups?.['what'] === 'ambiguous column name' ? 'column' : 'sqlite', `SQLite refuses this: ${message}.`, node?.span ?? null);
 }
 
@@ -37,6 +37,6 @@ function columnHint(name: string, { nodes }: Statement, policy: SqlPolicy): stri
   const tables = policy.schema.tables.filter((table) => used.has(foldName(table.name)));
   const columns = tables.flatMap((table) => table.columns.map((column) => column.name));
   const nearest = nearestWord(name.split('.').at(-1) ?? name, columns);
-  if (nearest !== null) return `Did you mean ${nearest}? Text goes between single quotes.`;
-  return tables.length === 0 ? 'Text goes between single quotes.' : `${tables.map((table) => table.name).join(' and ')} ${tables.length === 1 ? 'has' : 'have'}: ${[...new Set(columns)].join(', ')}.`;
+  if (nearest !== null) return `Did you mean ${nearest}?`;
+  return tables.length === 0 ? 'The statement reads no table that has columns.' : `${tables.map((table) => table.name).join(' and ')} ${tables.length === 1 ? 'has' : 'have'}: ${[...new Set(columns)].join(', ')}.`;
 }

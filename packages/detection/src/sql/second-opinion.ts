@@ -39,10 +39,8 @@ function namedByFirst({ nodes }: Statement): Named {
     if (node.type === 'CurrentDateLiteral') functions.add('current_date');
     if (node.type === 'CurrentTimeLiteral') functions.add('current_time');
     if (node.type === 'CurrentTimestampLiteral') functions.add('current_timestamp');
-    // The second parser lists some texts as columns, so a column it names may also be a text.
     if (node.type === 'Id') columns.add(foldName(node.name));
     if (node.type === 'Name') columns.add(foldName(node.text));
-    if (node.type === 'StringLiteral') columns.add(foldName(node.value));
     if (node.type === 'KeywordLiteral') columns.add(foldName(node.value));
     if (node.type === 'VariableExpr') columns.add(foldName(node.name)).add(foldName(node.name.slice(1)));
   }
@@ -66,21 +64,26 @@ function readAgain(sql: string): Named | string | undefined {
     if (action !== 'select') return `a statement that does ${action}`;
     tables.add(foldName(table.join('::')));
   }
-  const columns = new Set(parsed.columnList.map((entry) => foldName(entry.split('::').slice(2).join('::'))).filter((name) => name !== '(.*)'));
-  return { tables, columns, functions: functionsOf(statements) };
+  const { functions, texts } = namesInTree(statements);
+  // It lists texts of the result as columns, and leaves quotes doubled that stand in a quoted name.
+  const listed = parsed.columnList.map((entry) => entry.split('::').slice(2).join('::')).filter((name) => name !== '(.*)' && !texts.has(name));
+  const columns = new Set(listed.map((name) => foldName(name.replace(/(["`])\1/g, '$1'))));
+  return { tables, columns, functions };
 }
 
-/** Names of the calls in the second parser's tree, wherever they stand in it. */
-function functionsOf(root: unknown): ReadonlySet<string> {
+/** Names of the calls, and the texts, in the second parser's tree, wherever they stand in it. */
+function namesInTree(root: unknown): { readonly functions: ReadonlySet<string>; readonly texts: ReadonlySet<string> } {
   const functions = new Set<string>();
+  const texts = new Set<string>();
   const waiting: unknown[] = [root];
   while (waiting.length > 0) {
     const node = waiting.pop();
     if (typeof node !== 'object' || node === null) continue;
     waiting.push(...Object.values(node));
+    if ('type' in node && 'value' in node && node.type === 'single_quote_string') texts.add(String(node.value));
     if ('type' in node && 'name' in node && (node.type === 'function' || node.type === 'aggr_func' || node.type === 'window_func')) functions.add(callName(node.name));
   }
-  return functions;
+  return { functions, texts };
 }
 
 /** 'COUNT', or { schema?, name: [{ value }] }. */

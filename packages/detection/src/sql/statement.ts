@@ -3,8 +3,8 @@
  * flat list, so that no check needs recursion of its own and none can forget a place where an expression may stand.
  */
 import type { Refusal } from '@sentineld/model/rule';
-import { parse, type AstNode, type CommonTableExpr, type Select } from 'sqlite3-parser';
-import { boundsOf, foldName, refusal, type SqlPolicy } from './policy.ts';
+import { parse, tokenize, tokenName, type AstNode, type CommonTableExpr, type Select } from 'sqlite3-parser';
+import { boundsOf, foldName, refusal, type SourceSpan, type SqlPolicy } from './policy.ts';
 
 export type Statement = {
   readonly sql: string;
@@ -25,7 +25,7 @@ export function parseStatement(sql: string, policy: SqlPolicy): ParsedStatement 
   }
   const [command, second] = result.root.cmds;
   if (command === undefined) return { ok: false, refusal: refusal('statement', 'There is no statement here. Write one SELECT.', null) };
-  if (second !== undefined) return { ok: false, refusal: refusal('statement', 'There is more than one statement. Write exactly one SELECT.', second.span) };
+  if (second !== undefined) return { ok: false, refusal: refusal('statement', 'There is more than one statement. Write exactly one SELECT.', secondStart(sql)) };
   if (command.type !== 'SelectStmt') {
     return { ok: false, refusal: refusal('statement', `Only a SELECT is run, this is ${describeType(command.type)}.`, command.span) };
   }
@@ -33,6 +33,17 @@ export function parseStatement(sql: string, policy: SqlPolicy): ParsedStatement 
     return { ok: false, refusal: refusal('statement', 'A statement that is only VALUES is not run. Write SELECT … FROM (VALUES …).', command.span) };
   }
   return flatten(sql, command.body, boundsOf(policy).maxDepth);
+}
+
+/** Where the second statement begins; the parser's own spans of statements do not all say it. */
+function secondStart(sql: string): SourceSpan | null {
+  let isAfterFirst = false;
+  for (const { type, span } of tokenize(sql)) {
+    const isSemicolon = tokenName(type) === 'SEMI';
+    if (isAfterFirst && !isSemicolon) return span;
+    isAfterFirst ||= isSemicolon;
+  }
+  return null;
 }
 
 /** CreateTableStmt is CREATE TABLE. */

@@ -17,7 +17,7 @@ export function createUserNames(file: string = '/etc/passwd'): UserNames {
     const version = status === undefined ? 'none' : `${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
     if (version === seen) return;
     seen = version;
-    names = status === undefined ? new Map() : parsePasswd(readFileSync(file, 'utf8'));
+    names = status === undefined ? new Map<number, string>() : parsePasswd(readFileSync(file, 'utf8'));
   };
   refresh();
   return { nameOf: (uid) => names.get(uid) ?? null, refresh };

@@ -38,7 +38,11 @@ export type Config = {
     /** A finding that was last seen within this time is counted, not alerted again. */
     readonly dedup_window: number;
     readonly stdout: { readonly enabled: boolean; readonly format: 'text' | 'json' };
-    readonly file: { readonly enabled: boolean; /** Empty: agent/alerts.jsonl in the state directory. */ readonly path: string };
+    readonly file: {
+      readonly enabled: boolean;
+      /** The file; empty: agent/alerts.jsonl in the state directory. */
+      readonly path: string;
+    };
   };
   readonly privileges: {
     /** User that procmond becomes when it is started as root; where it does not exist, an unused uid is taken. */

@@ -2,9 +2,9 @@
  * One layer of configuration: a YAML file, the environment or command-line settings, each value with the place
  * it came from. Files are bounded on read; nothing here decides what a key means.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
-import { LineCounter, isMap, isScalar, parseDocument, type Document, type ParsedNode } from 'yaml';
+import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document, type ParsedNode } from 'yaml';
 
 /** A value and where it was written. `where` reads as in a message: 'config.yaml:3:5', 'SENTINELD_LOG__LEVEL', '--set'. */
 export type Setting = { readonly path: readonly string[]; readonly value: unknown; readonly where: string };
@@ -16,16 +16,29 @@ const MAX_ALIASES = 16;
 export function readConfigFile(file: string): readonly Setting[] | null {
   let text: string;
   try {
-    if (statSync(file).size > MAX_FILE_BYTES) {
-      throw new SentinelError('config.unreadable', { message: `${file}: larger than 1 MiB`, hint: 'a configuration file is small: is this the right one?' });
-    }
-    text = readFileSync(file, 'utf8');
+    text = readBounded(file);
   } catch (cause) {
     if (cause instanceof SentinelError) throw cause;
-    if (errnoOf(cause) === 'ENOENT') return null;
+    const errno = errnoOf(cause);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return null;
     throw new SentinelError('config.unreadable', { message: `${file}: ${messageOf(cause)}`, hint: 'check the owner and mode of the file', cause });
   }
   return parseConfigText(text, file);
+}
+
+/** A pipe would never end and a device neither: ordinary files alone, and those only up to their limit. */
+function readBounded(file: string): string {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(descriptor);
+    const problem = !status.isFile() ? 'not an ordinary file' : status.size > MAX_FILE_BYTES ? 'larger than 1 MiB' : null;
+    if (problem !== null) {
+      throw new SentinelError('config.unreadable', { message: `${file}: ${problem}`, hint: 'a configuration file is small: is this the right one?' });
+    }
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Settings of YAML text; `file` is used in messages alone. */
@@ -53,14 +66,15 @@ export function parseConfigText(text: string, file: string): readonly Setting[] 
       return;
     }
     try {
-      const value: unknown = typeof node === 'object' && node !== null && 'toJS' in node && typeof node.toJS === 'function' ? node.toJS(document, { maxAliasCount: MAX_ALIASES }) : null;
+      const value: unknown = isNode(node) ? node.toJS(document, { maxAliasCount: MAX_ALIASES }) : null;
       settings.push({ path, value, where: place(offset) });
     } catch (cause) {
       // An alias without an anchor, or too many of them.
       throw new SentinelError('config.invalid', { message: `${place(offset)}: not valid YAML: ${messageOf(cause)}`, hint: 'mend the line named', cause });
     }
   };
-  if (document.contents !== null && !isMap(document.contents)) {
+  const isEmpty = document.contents === null || (isScalar(document.contents) && document.contents.value === null);
+  if (!isEmpty && !isMap(document.contents)) {
     throw new SentinelError('config.invalid', { message: `${file}:1:1: must be a mapping of keys to values`, hint: 'write for instance "log:" and, indented below it, "level: debug"' });
   }
   walk(document.contents, [], 0);

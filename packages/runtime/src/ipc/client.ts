@@ -9,8 +9,8 @@ import { createFrameReader, encodeFrame } from './frame.ts';
 const DEFAULT_TIMEOUT_MS = 5000;
 
 export type Connection = {
-  /** Sends a request and waits for its reply. Throws 'ipc.unreachable' where the connection ends or time runs out, 'ipc.refused' where the daemon says no. */
-  readonly ask: <Body>(request: Request, timeoutMs?: number) => Promise<Body>;
+  /** Sends a request and waits for the body of its reply, to be read through a schema of model/reply. Throws 'ipc.unreachable' where the connection ends or time runs out, 'ipc.refused' where the daemon says no. */
+  readonly ask: (request: Request, timeoutMs?: number) => Promise<unknown>;
   /** Settles when the connection has ended, with the reason. */
   readonly ended: Promise<string>;
   readonly close: () => void;
@@ -43,7 +43,7 @@ export async function openConnection(path: string, onEvent?: (event: unknown) =>
     for (const waiter of waiting.splice(0)) waiter.reject(unreachable(path, endReason));
     reportEnd(endReason);
   });
-  const ask = async <Body>(request: Request, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<Body> => {
+  const ask = async (request: Request, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<unknown> => {
     const reply = await new Promise<Reply>((resolve, reject) => {
       if (socket.destroyed) return reject(unreachable(path, endReason));
       const timer = setTimeout(() => {
@@ -65,17 +65,16 @@ export async function openConnection(path: string, onEvent?: (event: unknown) =>
       return undefined;
     });
     if (!reply.ok) throw new SentinelError('ipc.refused', { message: reply.error.message, context: { code: reply.error.code, path } });
-    // The daemon is of the same release; what it sends is typed in model.
-    return reply.body as Body;
+    return reply.body;
   };
   return { ask, ended, close: () => socket.destroy() };
 }
 
 /** Asks one question on a connection of its own. */
-export async function askOnce<Body>(path: string, request: Request, timeoutMs?: number): Promise<Body> {
+export async function askOnce(path: string, request: Request, timeoutMs?: number): Promise<unknown> {
   const connection = await openConnection(path);
   try {
-    return await connection.ask<Body>(request, timeoutMs);
+    return await connection.ask(request, timeoutMs);
   } finally {
     connection.close();
   }

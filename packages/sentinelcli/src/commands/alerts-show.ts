@@ -1,7 +1,6 @@
 /**
  * `sentinelcli alerts show`: one alert as a story, from what was found to who was told.
  */
-import { displayHostText } from '@sentineld/model/host-text';
 import { SentinelError } from '@sentineld/model/error';
 import type { AffectedProcess } from '@sentineld/model/rule';
 import { findAlert, withAgentReader, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
@@ -12,7 +11,7 @@ import { commandText } from '../output/command-text.ts';
 import { jsonText } from '../output/json.ts';
 import { severityStyle } from '../output/styles.ts';
 import { localTime, roughDuration } from '../output/times.ts';
-import { indentText } from '../output/wrap.ts';
+import { indentText, paragraphsOf } from '../output/wrap.ts';
 import { alertJson, isoTime } from './alerts-list.ts';
 
 const LABEL_WIDTH = 12;
@@ -51,7 +50,7 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
   const heading = `${severity}  ${alert.title}`;
   const [first = '', ...rest] = indentText(heading, width, '').split('\n');
   const title = [styles.bold(first.replace(severity, mark)), ...rest.map((line) => (line === '' ? '' : styles.bold(line)))].join('\n');
-  const part = (label: string, text: string): string => labelled(context, label, text);
+  const part = (label: string, texts: string | readonly string[]): string => labelled(context, label, texts);
   return [
     title,
     '\n',
@@ -60,23 +59,23 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
     part('host', `${alert.hostName} (host id ${alert.hostId}, boot ${alert.bootId})`),
     part('rule', `${alert.ruleId} version ${alert.ruleVersion}: ${alert.ruleName}; severity ${alert.severity}, category ${alert.category}`),
     part('tags', alert.tags.join(', ')),
-    part('ATT&CK', alert.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`).join('\n')),
+    part('ATT&CK', alert.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`)),
     '\n',
-    part('why', alert.description.trim()),
+    part('why', paragraphsOf(alert.description)),
     '\n',
     part('matched', rowsText(alert)),
     '\n',
     processesText(context, alert),
-    part('delivered', deliveries.length === 0 ? 'to no sink' : deliveries.map(deliveryText).join('\n')),
+    part('delivered', deliveries.length === 0 ? 'to no sink' : deliveries.map(deliveryText)),
     part('trace', `${alert.correlationId}; ${alert.scanId === null ? 'no scan' : `scan ${alert.scanId}`}; the rule ran ${alert.executionTimeMs} ms`),
   ].join('');
 }
 
 /** `label` in a column of its own, the text beside it; nothing where there is no text. */
-function labelled({ terminal: { styles, width } }: CommandContext, label: string, text: string): string {
-  if (text === '') return '';
+function labelled({ terminal: { styles, width } }: CommandContext, label: string, texts: string | readonly string[]): string {
+  if (texts.length === 0) return '';
   const indent = ' '.repeat(LABEL_WIDTH);
-  return indentText(text, width, indent, `${styles.dim(label)}${' '.repeat(LABEL_WIDTH - cellWidth(label))}`);
+  return indentText(texts, width, indent, `${styles.dim(label)}${' '.repeat(LABEL_WIDTH - cellWidth(label))}`);
 }
 
 function repeatsText(alert: StoredAlert): string {
@@ -84,13 +83,13 @@ function repeatsText(alert: StoredAlert): string {
   return `seen ${alert.repeats} ${alert.repeats === 1 ? 'time' : 'times'} more, last ${localTime(alert.lastSeenMs)}`;
 }
 
-function rowsText({ rows }: StoredAlert): string {
+function rowsText({ rows }: StoredAlert): string[] {
   const lines = rows.slice(0, MOST_ROWS).map((row) => {
-    const values = Object.entries(row).flatMap(([name, value]) => (value === null ? [] : [`${displayHostText(name)}=${displayHostText(typeof value === 'string' ? JSON.stringify(value) : String(value))}`]));
+    const values = Object.entries(row).flatMap(([name, value]) => (value === null ? [] : [`${name}=${typeof value === 'string' ? jsonText(value) : value}`]));
     return `- ${values.join(', ')}`;
   });
   const more = rows.length - MOST_ROWS;
-  return [...lines, ...(more > 0 ? [`and ${more} more rows (--json has them)`] : [])].join('\n');
+  return [...lines, ...(more > 0 ? [`and ${more} more rows (--json has them)`] : [])];
 }
 
 function processesText(context: CommandContext, alert: StoredAlert): string {
@@ -101,7 +100,7 @@ function processesText(context: CommandContext, alert: StoredAlert): string {
 
 function processText(context: CommandContext, process: AffectedProcess): string {
   const part = (label: string, text: string): string => labelled(context, label, text);
-  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${displayHostText(process.parentCmdline)}`;
+  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${process.parentCmdline}`;
   return [
     part('process', `${process.name} (pid ${process.pid}), user ${process.user ?? 'unknown'}`),
     part('  started', process.startTimeMs === null ? '' : localTime(process.startTimeMs)),

@@ -8,6 +8,7 @@ export type Style = (text: string) => string;
 export type Styles = {
   readonly bold: Style;
   readonly dim: Style;
+  readonly inverse: Style;
   readonly red: Style;
   readonly yellow: Style;
   readonly green: Style;
@@ -24,12 +25,12 @@ export function wantsColour(isTty: boolean, environment: Environment, noColor: b
 /** SGR sequences (ECMA-48), each switched off by its own end so that they may be nested. */
 export function createStyles(enabled: boolean): Styles {
   const style = (on: number, off: number): Style => (enabled ? (text) => `\u001b[${on}m${text}\u001b[${off}m` : (text) => text);
-  return { bold: style(1, 22), dim: style(2, 22), red: style(31, 39), yellow: style(33, 39), green: style(32, 39), cyan: style(36, 39) };
+  return { bold: style(1, 22), dim: style(2, 22), inverse: style(7, 27), red: style(31, 39), yellow: style(33, 39), green: style(32, 39), cyan: style(36, 39) };
 }
 
 export function severityStyle(styles: Styles, severity: string): Style {
   const bySeverity: Readonly<Record<Severity, Style>> = {
-    critical: (text) => styles.bold(styles.red(text)),
+    critical: (text) => styles.inverse(styles.red(text)),
     high: styles.red,
     medium: styles.yellow,
     low: styles.cyan,

@@ -21,6 +21,8 @@ export type Installation = {
   /** Waits until the output matches, and gives the match. Fails with the whole output where the supervisor ends first. */
   readonly waitFor: (pattern: RegExp) => Promise<RegExpExecArray>;
   readonly cli: (...words: readonly string[]) => Finished;
+  /** What a command with --json prints, as its caller says it is. */
+  readonly json: <Value>(...words: readonly string[]) => Value;
   /** Sends a signal and waits for the end. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<Finished>;
 };
@@ -60,6 +62,7 @@ export function startInstallation(stateDir: string, words: readonly string[] = [
     errors: () => text.stderr,
     waitFor: (pattern) => waitForOutput(child, text, pattern),
     cli: (...words_) => runProgram('sentinelcli', ['--state-dir', stateDir, ...words_]),
+    json: <Value>(...words_: readonly string[]) => parseJson<Value>(runProgram('sentinelcli', ['--state-dir', stateDir, ...words_, '--json'])),
     stop: (signal = 'SIGTERM') =>
       new Promise((resolve) => {
         const finish = (): void => resolve({ status: child.exitCode, ...text });
@@ -89,4 +92,15 @@ function waitForOutput(child: ChildProcess, text: { readonly stdout: string; rea
     child.once('close', fail);
     look();
   });
+}
+
+/** The JSON on a program's standard output; fails with what it said instead. */
+export function parseJson<Value>({ stdout, stderr, status }: Finished): Value {
+  try {
+    // A test says what it expects and then holds it against that.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-parameters
+    return JSON.parse(stdout) as Value;
+  } catch (cause) {
+    throw new Error(`exit status ${status}, no JSON: ${stdout}${stderr}`, { cause });
+  }
 }

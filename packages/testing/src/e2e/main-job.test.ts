@@ -2,7 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFileSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeDirectory, ROOT, startInstallation, temporaryDirectory, type Installation } from './installation.ts';
+import { parseJson, removeDirectory, ROOT, startInstallation, temporaryDirectory, type Installation } from './installation.ts';
+
+type ListedAlert = {
+  readonly id: number;
+  readonly scan_id: number;
+  readonly correlation_id: string;
+  readonly rule: { readonly id: string };
+  readonly processes: readonly { readonly pid: number; readonly exe: string }[];
+};
 
 let directory = '';
 let installation: Installation;
@@ -45,9 +53,7 @@ describe('a first run', () => {
   });
 
   it('answers a query as JSON that another program reads', () => {
-    const { stdout, status } = installation.cli('query', 'SELECT pid, name, exe_path FROM processes ORDER BY pid LIMIT 5', '--json');
-    expect(status).toBe(0);
-    const rows: { pid: number; name: string }[] = JSON.parse(stdout);
+    const rows = installation.json<{ pid: number; name: string }[]>('query', 'SELECT pid, name, exe_path FROM processes ORDER BY pid LIMIT 5');
     expect(rows).toHaveLength(5);
     expect(rows[0]).toMatchObject({ pid: 1, name: readFileSync('/proc/1/comm', 'utf8').trim() });
   });
@@ -60,29 +66,28 @@ describe('a first run', () => {
     await installation.waitFor(new RegExp(`executable-in-temporary-directory[^]*pid ${child.pid} `));
     rmSync(probe);
     await installation.waitFor(new RegExp(`HIGH.*deleted-executable[^]*pid ${child.pid} probe-${process.pid}, exe ${probe}`));
-    const alerts: { rule: { id: string }; processes: { pid: number; exe: string }[] }[] = JSON.parse(installation.cli('alerts', 'list', '--json').stdout);
+    const alerts = installation.json<ListedAlert[]>('alerts', 'list');
     const ofProbe = alerts.filter((alert) => alert.processes.some((process_) => process_.pid === child.pid));
     expect(ofProbe.map((alert) => alert.rule.id).toSorted()).toEqual(['deleted-executable', 'executable-in-temporary-directory']);
     expect(ofProbe.find((alert) => alert.rule.id === 'deleted-executable')?.processes[0]).toMatchObject({ pid: child.pid, exe: probe });
     const lines = readFileSync(join(installation.stateDir, 'agent', 'alerts.jsonl'), 'utf8').trimEnd().split('\n');
-    expect(lines.map((line) => JSON.parse(line).rule.id)).toContain('deleted-executable');
+    expect(lines.map((line) => parseJson<ListedAlert>({ stdout: line, stderr: '', status: 0 }).rule.id)).toContain('deleted-executable');
   });
 
   it('follows one correlation id from the scan to the log line', () => {
-    const [alert] = JSON.parse(installation.cli('alerts', 'list', '--json', '--rule', 'deleted-executable').stdout);
-    const id: string = alert.correlation_id;
+    const [alert] = installation.json<ListedAlert[]>('alerts', 'list', '--rule', 'deleted-executable');
+    const id = alert?.correlation_id ?? '';
     expect(id).toMatch(/^scan-[0-9a-f]{16}$/);
-    const scans = JSON.parse(installation.cli('query', `SELECT id FROM scan_metadata WHERE correlation_id = '${id}'`, '--json').stdout);
-    expect(scans).toEqual([{ id: alert.scan_id }]);
-    const actions = JSON.parse(installation.cli('query', `SELECT action FROM audit_ledger WHERE event_data LIKE '%${id}%'`, '--json').stdout).map((row: { action: string }) => row.action);
-    expect(actions).toEqual(expect.arrayContaining(['process_scan_start', 'process_scan_complete', 'alert_generate', 'rule_execute']));
+    expect(installation.json('query', `SELECT id FROM scan_metadata WHERE correlation_id = '${id}'`)).toEqual([{ id: alert?.scan_id }]);
+    const entries = installation.json<{ action: string }[]>('query', `SELECT action FROM audit_ledger WHERE event_data LIKE '%${id}%'`);
+    expect(entries.map(({ action }) => action)).toEqual(expect.arrayContaining(['process_scan_start', 'process_scan_complete', 'alert_generate', 'rule_execute']));
     const log = readFileSync(join(installation.stateDir, 'log', 'sentinelagent.log'), 'utf8');
     expect(log).toContain(`"correlationId":"${id}","ms"`);
   });
 
   it('keeps health, rules and alerts within 80 columns', () => {
-    const [alert] = JSON.parse(installation.cli('alerts', 'list', '--json').stdout);
-    for (const words of [['health'], ['rules', 'list'], ['alerts', 'list'], ['alerts', 'show', String(alert.id)]]) {
+    const [alert] = installation.json<ListedAlert[]>('alerts', 'list');
+    for (const words of [['health'], ['rules', 'list'], ['alerts', 'list'], ['alerts', 'show', String(alert?.id)]]) {
       const { stdout, stderr, status } = installation.cli(...words);
       expect(`${words.join(' ')}: ${status} ${stderr}`).toBe(`${words.join(' ')}: 0 `);
       expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
@@ -91,7 +96,6 @@ describe('a first run', () => {
 
   it('tells a second start who holds the directory', async () => {
     const second = startInstallation(installation.stateDir);
-    await new Promise((resolve) => setTimeout(resolve, 0));
     await expect.poll(() => second.errors(), { timeout: 10_000 }).toMatch(new RegExp(`held by start, pid ${installation.pid}, since`));
     expect((await second.stop()).status).toBe(4);
   });
@@ -105,7 +109,7 @@ describe('a first run', () => {
     const verified = installation.cli('audit', 'verify');
     expect(verified.status).toBe(0);
     expect(verified.stdout).toMatch(/\d+ entries/);
-    expect(JSON.parse(installation.cli('query', "SELECT count(*) AS n FROM audit_ledger WHERE action = 'stop'", '--json').stdout)).toEqual([{ n: 2 }]);
+    expect(installation.json('query', "SELECT count(*) AS n FROM audit_ledger WHERE action = 'stop'")).toEqual([{ n: 2 }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeDirectory, runProgram, startInstallation, temporaryDirectory, type Finished } from './installation.ts';
+import { parseJson, removeDirectory, runProgram, startInstallation, temporaryDirectory, type Finished } from './installation.ts';
 
 let directory = '';
 let original = '';
@@ -56,7 +56,6 @@ describe('sentinelcli audit verify', () => {
   });
 
   it('gives the same as JSON', () => {
-    const result = JSON.parse(verify(join(directory, 'byte'), '--json').stdout);
-    expect(result).toMatchObject({ ok: false, failure: { sequence: 5 } });
+    expect(parseJson(verify(join(directory, 'byte'), '--json'))).toMatchObject({ ok: false, failure: { sequence: 5 } });
   });
 });

@@ -1,0 +1,48 @@
+/**
+ * Schemas of what daemons answer and announce. Whoever asks reads an answer through one of these: the other side may be
+ * of another release, or not be what it seems. Further fields are for people and for `--json`.
+ */
+import { z } from 'zod';
+import type { LedgerHead } from './audit.ts';
+import type { AppendReply } from './request.ts';
+import type { ScanCompleted } from './scan.ts';
+
+const ledgerHead: z.ZodType<LedgerHead> = z.object({ sequence: z.int().min(0), entryHash: z.string().max(64) });
+
+export const ScanCompletedSchema: z.ZodType<ScanCompleted> = z.object({
+  event: z.literal('scan.completed'),
+  scanId: z.int(),
+  correlationId: z.string().max(64),
+  timestampMs: z.int(),
+  durationMs: z.number(),
+  processes: z.int(),
+  accessible: z.int(),
+  started: z.int(),
+  changed: z.int(),
+  stopped: z.int(),
+  reducedVisibility: z.string().nullable(),
+});
+
+export const AppendReplySchema: z.ZodType<AppendReply> = z.object({ head: ledgerHead, lastOriginSequence: z.int() });
+
+/** What others need of procmond's health. */
+export type ProcmondReply = {
+  readonly pid: number;
+  readonly uid: number;
+  readonly hostId: string;
+  readonly lastScan: ScanCompleted | null;
+  readonly privileges: { readonly effective: string; readonly seccomp: boolean };
+};
+
+export const ProcmondReplySchema: z.ZodType<ProcmondReply> = z.object({
+  pid: z.int(),
+  uid: z.int(),
+  hostId: z.string().max(64),
+  lastScan: ScanCompletedSchema.nullable(),
+  privileges: z.object({ effective: z.string(), seccomp: z.boolean() }),
+});
+
+/** What others need of the agent's health. */
+export type AgentReply = { readonly pid: number; readonly uid: number; readonly rules: Readonly<Record<string, number>> };
+
+export const AgentReplySchema: z.ZodType<AgentReply> = z.object({ pid: z.int(), uid: z.int(), rules: z.record(z.string(), z.int()) });

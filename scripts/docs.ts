@@ -1,0 +1,16 @@
+/**
+ * `pnpm docs`: writes the pages of docs/ that are made from the sources. A test holds them against each other.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configurationPage } from './docs/configuration-page.ts';
+import { schemaPage } from './docs/schema-page.ts';
+
+/** File below docs/ -> what it should hold. */
+export const PAGES: Readonly<Record<string, () => string>> = { 'schema.md': schemaPage, 'configuration.md': configurationPage };
+
+export function pagePath(name: string): string {
+  return join(import.meta.dirname, '..', 'docs', name);
+}
+
+if (import.meta.main) for (const [name, page] of Object.entries(PAGES)) writeFileSync(pagePath(name), page());
