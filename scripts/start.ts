@@ -67,6 +67,8 @@ async function main(): Promise<void> {
       void stop(0);
     },
   });
+  // Whoever read the output is gone, and with them the reason to run.
+  process.stdout.on('error', () => void stop(0));
   const watch = (child: Child): void => {
     children.push(child);
     void child.ended.then((how) => {

@@ -59,9 +59,13 @@ export function startChild(name: string, programs: string, programArguments: rea
   };
 }
 
-/** The newest lines of a log, for when its daemon ended unasked. */
+/** The newest lines of a log that are not places in the code, for when its daemon ended unasked. */
 export function lastLines(file: string, count: number): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('    at '))
+    .slice(-count)
+    .join('\n');
 }
 
 /** What package managers put into the environment is not for the daemons. */

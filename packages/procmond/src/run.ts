@@ -38,7 +38,7 @@ export async function run(options: RunOptions): Promise<void> {
   const loaded = loadConfig(options);
   const { config } = loaded;
   const paths = statePaths(config.state_dir);
-  const privileges = settlePrivileges(config, paths, options.programArguments);
+  const privileges = settlePrivileges(loaded, paths, options.programArguments);
   const log = createLogger('procmond', config.log.level);
   const lock = takeStateLock(`${paths.eventsDir}/procmond.lock`, 'procmond');
   const stores = openStores(loaded, paths, privileges);

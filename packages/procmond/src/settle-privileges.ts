@@ -6,7 +6,7 @@
 import { dirname, join } from 'node:path';
 import { SentinelError } from '@sentineld/model/error';
 import { loadNative, type Native } from '@sentineld/native/addon';
-import type { Config } from '@sentineld/runtime/config/config';
+import { resolvedConfigEnvironment, type LoadedConfig } from '@sentineld/runtime/config/load';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
 import { becomeThroughSetpriv, provePrivileges, SYS_PTRACE_MASK, threadPrivileges, type PrivilegeProof } from '@sentineld/runtime/lifecycle/privileges';
@@ -27,8 +27,8 @@ export type SettledPrivileges = {
  * As root: makes the directories and starts this program again as the collector's user; does not return.
  * Otherwise: confines this process and proves what it has. Throws 'privilege.refused' where that is too much.
  */
-export function settlePrivileges(config: Config, paths: StatePaths, programArguments: readonly string[]): SettledPrivileges {
-  if (process.getuid?.() === 0) return becomeCollector(config, paths, programArguments);
+export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): SettledPrivileges {
+  if (process.getuid?.() === 0) return becomeCollector(loaded, paths, programArguments);
   const addon = loadNative();
   if (addon.available) withoutIoUring(addon.native);
   const ambient = threadPrivileges().some((thread) => thread.ambient === SYS_PTRACE_MASK);
@@ -45,8 +45,8 @@ export function settlePrivileges(config: Config, paths: StatePaths, programArgum
   };
 }
 
-function becomeCollector(config: Config, paths: StatePaths, programArguments: readonly string[]): never {
-  const accounts = daemonAccounts(config);
+function becomeCollector(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): never {
+  const accounts = daemonAccounts(loaded.config);
   makeStateDirs(paths, accounts);
   const program = process.argv[1];
   if (program === undefined) throw new SentinelError('internal.bug', { message: 'the path of this program is not known' });
@@ -59,5 +59,6 @@ function becomeCollector(config: Config, paths: StatePaths, programArguments: re
     { uid: accounts.collectorUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: true },
     programs.node,
     [...process.execArgv, join(programs.directory, 'procmond.js'), ...programArguments],
+    resolvedConfigEnvironment(loaded),
   );
 }

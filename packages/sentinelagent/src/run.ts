@@ -44,7 +44,7 @@ export async function run(options: RunOptions): Promise<void> {
   const loaded = loadConfig(options);
   const { config } = loaded;
   const paths = statePaths(config.state_dir);
-  const proof = settlePrivileges(config, paths, options.programArguments);
+  const proof = settlePrivileges(loaded, paths, options.programArguments);
   const log = createLogger('sentinelagent', config.log.level);
   const lock = takeStateLock(join(paths.agentDir, 'sentinelagent.lock'), 'sentinelagent');
   const executor = startConfinedExecutor(config, paths, log);

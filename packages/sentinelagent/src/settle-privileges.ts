@@ -4,7 +4,7 @@
  */
 import { dirname, join } from 'node:path';
 import { SentinelError } from '@sentineld/model/error';
-import type { Config } from '@sentineld/runtime/config/config';
+import { resolvedConfigEnvironment, type LoadedConfig } from '@sentineld/runtime/config/load';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
 import { prepareToConfine } from '@sentineld/runtime/lifecycle/confine';
@@ -13,8 +13,8 @@ import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
 
 /** As root: starts this program again as the agent's user and does not return. Throws 'privilege.refused' where a thread has a capability. */
-export function settlePrivileges(config: Config, paths: StatePaths, programArguments: readonly string[]): PrivilegeProof {
-  if (process.getuid?.() === 0) becomeAgent(config, paths, programArguments);
+export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): PrivilegeProof {
+  if (process.getuid?.() === 0) becomeAgent(loaded, paths, programArguments);
   prepareToConfine();
   // Cut to nothing: root made the directories before. Otherwise they are this user's own.
   const cut = threadPrivileges().every((thread) => thread.bounding === 0n);
@@ -22,16 +22,17 @@ export function settlePrivileges(config: Config, paths: StatePaths, programArgum
   return provePrivileges(0n);
 }
 
-function becomeAgent(config: Config, paths: StatePaths, programArguments: readonly string[]): never {
-  const accounts = daemonAccounts(config);
+function becomeAgent(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): never {
+  const accounts = daemonAccounts(loaded.config);
   makeStateDirs(paths, accounts);
   const program = process.argv[1];
   if (program === undefined) throw new SentinelError('internal.bug', { message: 'the path of this program is not known' });
   const gids = [accounts.operatorsGid];
   const programs = readablePrograms(dirname(program), accounts.agentUid, gids, join(paths.root, 'programs'));
-  becomeThroughSetpriv({ uid: accounts.agentUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: false }, programs.node, [
-    ...process.execArgv,
-    join(programs.directory, 'sentinelagent.js'),
-    ...programArguments,
-  ]);
+  becomeThroughSetpriv(
+    { uid: accounts.agentUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: false },
+    programs.node,
+    [...process.execArgv, join(programs.directory, 'sentinelagent.js'), ...programArguments],
+    resolvedConfigEnvironment(loaded),
+  );
 }

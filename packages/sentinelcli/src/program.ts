@@ -3,6 +3,7 @@
  * standard error, or as JSON where the command was asked for JSON.
  */
 import { SentinelError, messageOf } from '@sentineld/model/error';
+import { displayHostText } from '@sentineld/model/host-text';
 import { loadConfig, type LoadedConfig } from '@sentineld/runtime/config/load';
 import { statePaths } from '@sentineld/runtime/config/state-dir';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
@@ -26,7 +27,7 @@ export async function runProgram(words: readonly string[], surroundings: Surroun
   try {
     return await runCommandLine(parseCommandLine(words, COMMANDS), terminal, surroundings);
   } catch (cause) {
-    terminal.err(words.includes('--json') ? errorJson(cause) : describeFailure('sentinelcli', cause));
+    terminal.err(words.includes('--json') ? errorJson(cause) : errorText(cause));
     return exitStatusOf(cause);
   }
 }
@@ -56,8 +57,16 @@ function createContext({ options }: GivenArguments, terminal: Terminal, { enviro
   return { terminal, config, paths: () => statePaths(config().config.state_dir), environment, now: now ?? Date.now };
 }
 
+/** A refused statement is shown below its error, with a mark at the place. */
+function errorText(cause: unknown): string {
+  const excerpt = cause instanceof SentinelError ? cause.context['excerpt'] : undefined;
+  const lines = typeof excerpt === 'string' ? excerpt.split('\n').map((line) => `    ${displayHostText(line)}\n`) : [];
+  return describeFailure('sentinelcli', cause) + lines.join('');
+}
+
 function errorJson(cause: unknown): string {
   const isOurs = cause instanceof SentinelError;
+  const refusal = isOurs ? cause.context['refusal'] : undefined;
   const error = { code: isOurs ? cause.code : 'internal.bug', message: messageOf(cause), hint: isOurs ? (cause.hint ?? null) : null };
-  return `${jsonText({ error })}\n`;
+  return `${jsonText({ error: refusal === undefined ? error : { ...error, refusal } })}\n`;
 }

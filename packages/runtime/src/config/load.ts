@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { SentinelError } from '@sentineld/model/error';
+import { z } from 'zod';
 import { ConfigSchema, DEFAULTS, type Config } from './config.ts';
 import { parseAssignment, readConfigFile, readEnvironment, type Setting } from './layers.ts';
 import { nearestWord } from './nearest-word.ts';
@@ -32,9 +33,24 @@ export type LoadedConfig = {
 
 export const SYSTEM_CONFIG_FILE = '/etc/sentineld/config.yaml';
 
+/** Holds a configuration that was loaded before root was given up, for the program that goes on without root. */
+const RESOLVED_VARIABLE = 'SENTINELD_RESOLVED_CONFIG';
+
+/** The variable with which a program that replaces itself hands its configuration on: the files may not be readable any more. */
+export function resolvedConfigEnvironment(loaded: LoadedConfig): Readonly<Record<string, string>> {
+  return { [RESOLVED_VARIABLE]: JSON.stringify({ config: loaded.config, files: loaded.files }) };
+}
+
+const ResolvedSchema: z.ZodType<{ config: Config; files: string[] }> = z.strictObject({ config: ConfigSchema, files: z.array(z.string()) });
+
 /** Loads and checks the configuration. Throws 'config.unreadable' or 'config.invalid' with file, line, key and a way out. */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const environment = options.environment ?? process.env;
+  const resolved = environment[RESOLVED_VARIABLE];
+  if (resolved !== undefined) {
+    const { config, files } = ResolvedSchema.parse(JSON.parse(resolved));
+    return { config, origins: new Map(leafKeys(config).map((key) => [key, 'before root was given up'])), files, hash: hashOf(config) };
+  }
   const files: string[] = [];
   const settings: Setting[] = [];
   const addFile = (file: string, required: boolean): void => {
@@ -71,8 +87,11 @@ export function resolveConfig(settings: readonly Setting[], environment: Readonl
     });
     throw new SentinelError('config.invalid', { message: problems.join('\n'), hint: 'sentinelcli config show lists every key with its value' });
   }
-  const hash = createHash('sha256').update(JSON.stringify(result.data)).digest('hex');
-  return { config: result.data, origins, hash };
+  return { config: result.data, origins, hash: hashOf(result.data) };
+}
+
+function hashOf(config: Config): string {
+  return createHash('sha256').update(JSON.stringify(config)).digest('hex');
 }
 
 /** Every dotted key of a configuration object, in its order. */

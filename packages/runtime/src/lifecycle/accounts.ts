@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { SentinelError } from '@sentineld/model/error';
 import type { Config } from '../config/config.ts';
 
 export type DaemonAccounts = {
@@ -23,7 +24,7 @@ const SPARE_FIRST = 61_184;
 const SPARE_SLOTS = 1083;
 const SPARE_PER_SLOT = 4;
 
-/** Accounts for one installation. `read` gives the text of a file; tests pass their own. */
+/** Accounts for one installation. `read` gives the text of a file; tests pass their own. Throws 'config.invalid' where one of them is root. */
 export function daemonAccounts(config: Config, read: (file: string) => string = (file) => readFileSync(file, 'utf8')): DaemonAccounts {
   const users = idsByName(read('/etc/passwd'));
   const groups = idsByName(read('/etc/group'));
@@ -32,6 +33,9 @@ export function daemonAccounts(config: Config, read: (file: string) => string = 
   const operatorsGid = groups.get(config.privileges.operators_group);
   const auditorsGid = groups.get(config.privileges.auditors_group);
   if (collectorUid !== undefined && agentUid !== undefined && operatorsGid !== undefined && auditorsGid !== undefined) {
+    if ([collectorUid, agentUid, operatorsGid, auditorsGid].includes(0)) {
+      throw new SentinelError('config.invalid', { message: 'privileges: a configured user or group is root', hint: 'name users and groups that have no rights of their own' });
+    }
     return { collectorUid, agentUid, operatorsGid, auditorsGid, configured: true };
   }
   const taken = new Set([...users.values(), ...groups.values()]);
@@ -49,7 +53,8 @@ function idsByName(text: string): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of text.split('\n')) {
     const [name, , id] = line.split(':');
-    if (name !== undefined && id !== undefined && /^\d+$/.test(id)) ids.set(name, Number(id));
+    // The first of several lines with one name counts, as in getpwnam(3).
+    if (name !== undefined && id !== undefined && /^\d+$/.test(id) && !ids.has(name)) ids.set(name, Number(id));
   }
   return ids;
 }

@@ -1,6 +1,7 @@
 /**
  * Closing off, for ever and on every thread, the system calls that a program does not need.
  */
+import { messageOf } from '@sentineld/model/error';
 import { loadNative, type ConfinementProfile } from '@sentineld/native/addon';
 import { withoutIoUring } from './replace-program.ts';
 
@@ -14,8 +15,12 @@ export function prepareToConfine(): void {
 export function confine(profile: ConfinementProfile): string | null {
   const addon = loadNative();
   if (!addon.available) return addon.reason;
-  addon.native.confine(profile);
-  return null;
+  try {
+    addon.native.confine(profile);
+    return null;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
 }
 
 /** Tells the service manager (sd_notify(3)); nothing where there is none. */

@@ -18,8 +18,8 @@ export type Identity = {
   readonly keepSysPtrace: boolean;
 };
 
-/** Replaces this process by `program` with `argv` under another identity. Returns only by throwing. */
-export function becomeThroughSetpriv(identity: Identity, program: string, argv: readonly string[]): never {
+/** Replaces this process by `program` with `argv` under another identity; of the environment only `environment` and the service manager's variables stay. Returns only by throwing. */
+export function becomeThroughSetpriv(identity: Identity, program: string, argv: readonly string[], environment: Readonly<Record<string, string>>): never {
   const setpriv = SETPRIV_PATHS.find((path) => existsSync(path));
   if (setpriv === undefined || process.execve === undefined) {
     throw new SentinelError('privilege.refused', {
@@ -43,16 +43,15 @@ export function becomeThroughSetpriv(identity: Identity, program: string, argv: 
       program,
       ...argv,
     ],
-    { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...forwardedEnvironment() },
+    { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...serviceEnvironment(), ...environment },
   );
   throw new SentinelError('privilege.refused', { message: `${setpriv} could not be executed`, hint: 'check that it can be run by hand' });
 }
 
-/** Configuration and systemd's variables survive the change; nothing else of root's environment does. */
-function forwardedEnvironment(): Record<string, string> {
+/** What systemd told this process survives the change; nothing else of root's environment does. */
+function serviceEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] =>
-      entry[1] !== undefined && (entry[0].startsWith('SENTINELD_') || /^(NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_FDS|LISTEN_PID|TZ|NO_COLOR)$/.test(entry[0])),
+    (entry): entry is [string, string] => entry[1] !== undefined && /^(NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_FDS|LISTEN_PID|TZ)$/.test(entry[0]),
   );
   return Object.fromEntries(kept);
 }
@@ -74,12 +73,20 @@ export type ThreadPrivileges = {
 
 /** Reads every thread of this process. */
 export function threadPrivileges(taskDirectory: string = '/proc/self/task'): readonly ThreadPrivileges[] {
-  return readdirSync(taskDirectory).map((tid) => parseThreadStatus(Number(tid), readFileSync(`${taskDirectory}/${tid}/status`, 'latin1')));
+  return readdirSync(taskDirectory).flatMap((tid) => {
+    try {
+      return [parseThreadStatus(Number(tid), readFileSync(`${taskDirectory}/${tid}/status`, 'latin1'))];
+    } catch (cause) {
+      // A thread that ended meanwhile has nothing any more.
+      if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ESRCH') return [];
+      throw cause;
+    }
+  });
 }
 
 /** Parses the text of /proc/PID/task/TID/status. */
 export function parseThreadStatus(tid: number, text: string): ThreadPrivileges {
-  const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
+  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
   const numbers = (name: string): number[] =>
     field(name)
       .split(/\s+/)

@@ -35,7 +35,7 @@ export function listenForStop(options: ShutdownOptions): () => void {
   const watched = (options.watchPids ?? []).map((pid) => ({ pid, startTicks: startTicksOf(pid) }));
   const timer = setInterval(() => {
     if (options.watchParent && process.ppid !== parent) stop('parent_died');
-    if (watched.some(({ pid, startTicks }) => startTicks !== null && startTicksOf(pid) !== startTicks)) stop('parent_died');
+    if (watched.some(({ pid, startTicks }) => startTicks === null || startTicksOf(pid) !== startTicks)) stop('parent_died');
   }, WATCH_INTERVAL_MS);
   return () => {
     clearInterval(timer);

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, constants, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { startTicksOf } from './process-identity.ts';
 
 /** A Node binary and a directory of programs that the new user can read. */
 export type ReadablePrograms = { readonly node: string; readonly directory: string; readonly staged: boolean };
@@ -29,15 +30,43 @@ export function readablePrograms(directory: string, uid: number, gids: readonly 
   const target = join(stageRoot, fingerprint([node, ...readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name))]));
   if (!existsSync(target)) {
     mkdirSync(stageRoot, { recursive: true, mode: 0o755 });
-    for (const old of readdirSync(stageRoot)) rmSync(join(stageRoot, old), { recursive: true, force: true });
+    chmodSync(stageRoot, 0o755);
+    for (const old of readdirSync(stageRoot)) if (!isLiveDraft(old)) rmSync(join(stageRoot, old), { recursive: true, force: true });
     const draft = `${target}.${process.pid}`;
-    mkdirSync(draft, { mode: 0o755 });
+    mkdirSync(draft);
     copyFileSync(node, join(draft, 'node'), constants.COPYFILE_FICLONE);
-    chmodSync(join(draft, 'node'), 0o755);
     cpSync(directory, join(draft, basename(directory)), { recursive: true, dereference: true });
-    renameSync(draft, target);
+    openToAll(draft);
+    chmodSync(join(draft, 'node'), 0o755);
+    putInPlace(draft, target);
   }
   return { node: join(target, 'node'), directory: join(target, basename(directory)), staged: true };
+}
+
+/** Copies keep the modes of what was copied, and a umask may close them further. */
+function openToAll(directory: string): void {
+  chmodSync(directory, 0o755);
+  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
+    const path = join(directory, name);
+    const status = statSync(path);
+    chmodSync(path, status.isDirectory() ? 0o755 : 0o644 | (status.mode & 0o111));
+  }
+}
+
+/** Another daemon that starts at the same time may be making its own. */
+function isLiveDraft(name: string): boolean {
+  const pid = /\.(\d+)$/.exec(name)?.[1];
+  return pid !== undefined && startTicksOf(Number(pid)) !== null;
+}
+
+function putInPlace(draft: string, target: string): void {
+  try {
+    renameSync(draft, target);
+  } catch (cause) {
+    if (!existsSync(target)) throw cause;
+    // The other was faster, and its copies are the same.
+    rmSync(draft, { recursive: true });
+  }
 }
 
 /** A short hash of names, sizes and times: another build is another stage. */

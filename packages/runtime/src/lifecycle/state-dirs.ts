@@ -4,7 +4,7 @@
  * an unprivileged user could have planted is how root gets tricked.
  */
 import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SentinelError } from '@sentineld/model/error';
 import type { StatePaths } from '../config/state-dir.ts';
 import type { DaemonAccounts } from './accounts.ts';
@@ -20,7 +20,7 @@ export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null
   const operators = accounts?.operatorsGid ?? gid;
   const auditors = accounts?.auditorsGid ?? gid;
   const open = accounts === null ? 0o700 : 0o755;
-  mkdirSync(paths.root, { recursive: true, mode: 0o755 });
+  makeParents(paths.root, accounts !== null);
   const wanted: readonly Wanted[] = [
     { path: paths.root, mode: open, uid, gid },
     { path: join(paths.root, 'run'), mode: open, uid, gid },
@@ -32,6 +32,16 @@ export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null
     { path: paths.agentRunDir, mode: 0o2750, uid: agent, gid: operators },
   ];
   for (const directory of wanted) makeDirectory(directory);
+}
+
+/** What is missing above the state directory. Root's umask must not close it to the users that the daemons become. */
+function makeParents(path: string, asRoot: boolean): void {
+  const before = asRoot ? process.umask(0o022) : null;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  } finally {
+    if (before !== null) process.umask(before);
+  }
 }
 
 function makeDirectory({ path, mode, uid, gid }: Wanted): void {

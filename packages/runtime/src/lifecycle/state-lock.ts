@@ -2,7 +2,7 @@
  * One holder at a time for a directory. The lock is a file that names its holder (pid, start time, boot), made whole
  * and put in place by link(2), so it is never seen half written; a lock whose holder is dead is taken over.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { SentinelError, errnoOf } from '@sentineld/model/error';
 import { z } from 'zod';
 import { bootId, startTicksOf } from './process-identity.ts';
@@ -26,16 +26,7 @@ export function takeStateLock(path: string, program: string, now: number = Date.
   writeFileSync(draft, `${JSON.stringify(own)}\n`, { mode: 0o644 });
   try {
     for (let attempt = 0; attempt < 8; attempt++) {
-      if (linked(draft, path)) return { release: () => release(path, own) };
-      const holder = readHolder(path);
-      if (holder !== null && isAlive(holder)) {
-        throw new SentinelError('state.held', {
-          message: `${path} is held by ${holder.program}, pid ${holder.pid}, since ${new Date(holder.sinceMs).toISOString()}`,
-          hint: `use that one, stop it with "kill ${holder.pid}", or give this one another --state-dir`,
-          context: { pid: holder.pid, path },
-        });
-      }
-      removeStale(path, holder);
+      if (linked(draft, path) || takenOver(draft, path)) return { release: () => release(path, own) };
     }
   } finally {
     rmSync(draft, { force: true });
@@ -66,18 +57,37 @@ function linked(draft: string, path: string): boolean {
   }
 }
 
-/** Moves a dead holder's lock away; where another starter got there first and its lock was moved, puts that back. */
-function removeStale(path: string, stale: LockHolder | null): void {
-  const aside = `${path}.stale.${process.pid}`;
-  try {
-    renameSync(path, aside);
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT') return;
-    throw cause;
+/**
+ * Puts our lock in the place of a dead holder's. Only whoever has the guard does so, and looks again once it has it: of
+ * several that start at once, one would otherwise replace the lock that another has just taken over. False: try again.
+ */
+function takenOver(draft: string, path: string): boolean {
+  refuseIfHeld(path, path);
+  const guard = `${path}.takeover`;
+  if (!linked(draft, guard)) {
+    refuseIfHeld(path, guard);
+    rmSync(guard, { force: true });
+    return false;
   }
-  const moved = readHolder(aside);
-  if (moved !== null && moved.pid !== stale?.pid && isAlive(moved)) linked(aside, path);
-  rmSync(aside, { force: true });
+  try {
+    refuseIfHeld(path, path);
+    if (!existsSync(path)) return false;
+    renameSync(draft, path);
+    return true;
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+/** Throws where `file` names a process that lives. */
+function refuseIfHeld(path: string, file: string): void {
+  const holder = readHolder(file);
+  if (holder === null || !isAlive(holder)) return;
+  throw new SentinelError('state.held', {
+    message: `${path} is held by ${holder.program}, pid ${holder.pid}, since ${new Date(holder.sinceMs).toISOString()}`,
+    hint: `use that one, stop it with "kill ${holder.pid}", or give this one another --state-dir`,
+    context: { pid: holder.pid, path },
+  });
 }
 
 function release(path: string, own: LockHolder): void {

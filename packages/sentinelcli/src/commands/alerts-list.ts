@@ -53,10 +53,15 @@ export function isoTime(ms: number): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
-function printTable({ terminal }: CommandContext, alerts: readonly StoredAlert[]): void {
+function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAlert[]): void {
   if (alerts.length === 0) return terminal.out('no alerts\n');
   const { styles, width } = terminal;
-  const rows = alerts.map((alert) => [alert.id, tableTime(alert.alertTimeMs), alert.severity, alert.repeats + 1, alert.title]);
+  const rows = alerts.map((alert) => [alert.id, tableTime(alert.alertTimeMs, now()), alert.severity, alert.repeats + 1, alert.ruleId, processesOf(alert)]);
   const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)) };
-  return terminal.out(renderTable(['id', 'time', 'severity', 'seen', 'title'], rows, { width, styles, cellStyles }).text);
+  return terminal.out(renderTable(['id', 'time', 'severity', 'seen', 'rule', 'process'], rows, { width, styles, cellStyles, whole: ['time'] }).text);
+}
+
+function processesOf({ processes: [first], processCount }: StoredAlert): string {
+  if (first === undefined) return '';
+  return `${first.name} (${first.pid})${processCount > 1 ? ` and ${processCount - 1} more` : ''}`;
 }

@@ -2,11 +2,12 @@
  * `sentinelcli alerts show`: one alert as a story, from what was found to who was told.
  */
 import { SentinelError } from '@sentineld/model/error';
+import { displayHostText } from '@sentineld/model/host-text';
 import type { AffectedProcess } from '@sentineld/model/rule';
 import { findAlert, withAgentReader, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { flag } from '../option.ts';
-import { cellWidth } from '../output/cells.ts';
+import { cellWidth, fitCells } from '../output/cells.ts';
 import { commandText } from '../output/command-text.ts';
 import { jsonText } from '../output/json.ts';
 import { severityStyle } from '../output/styles.ts';
@@ -17,6 +18,10 @@ import { alertJson, isoTime } from './alerts-list.ts';
 const LABEL_WIDTH = 12;
 const MOST_ROWS = 10;
 const MOST_PROCESSES = 20;
+const MOST_VALUE_CELLS = 100;
+const MOST_ARGUMENT_CELLS = 600;
+/** Columns of the view processes that a process is shown with anyway. */
+const PROCESS_COLUMNS: ReadonlySet<string> = new Set(['start_time', 'name', 'exe_path', 'command_line', 'cmdline', 'user_name', 'ppid', 'parent_name', 'parent_exe', 'parent_cmdline']);
 
 export const alertsShow: Command = defineCommand({
   name: 'alerts show',
@@ -83,10 +88,12 @@ function repeatsText(alert: StoredAlert): string {
   return `seen ${alert.repeats} ${alert.repeats === 1 ? 'time' : 'times'} more, last ${localTime(alert.lastSeenMs)}`;
 }
 
-function rowsText({ rows }: StoredAlert): string[] {
+/** What the rows have beyond the processes, which are shown below. */
+function rowsText({ rows, processes }: StoredAlert): string[] {
   const lines = rows.slice(0, MOST_ROWS).map((row) => {
-    const values = Object.entries(row).flatMap(([name, value]) => (value === null ? [] : [`${name}=${typeof value === 'string' ? jsonText(value) : value}`]));
-    return `- ${values.join(', ')}`;
+    const isShown = processes.some(({ pid }) => pid === row['pid']);
+    const values = Object.entries(row).filter(([name, value]) => value !== null && !(isShown && PROCESS_COLUMNS.has(name)));
+    return `- ${values.map(([name, value]) => `${name}=${typeof value === 'string' ? fitCells(jsonText(value), MOST_VALUE_CELLS) : value}`).join(', ')}`;
   });
   const more = rows.length - MOST_ROWS;
   return [...lines, ...(more > 0 ? [`and ${more} more rows (--json has them)`] : [])];
@@ -100,12 +107,12 @@ function processesText(context: CommandContext, alert: StoredAlert): string {
 
 function processText(context: CommandContext, process: AffectedProcess): string {
   const part = (label: string, text: string): string => labelled(context, label, text);
-  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${process.parentCmdline}`;
+  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${fitCells(displayHostText(process.parentCmdline), MOST_ARGUMENT_CELLS)}`;
   return [
     part('process', `${process.name} (pid ${process.pid}), user ${process.user ?? 'unknown'}`),
     part('  started', process.startTimeMs === null ? '' : localTime(process.startTimeMs)),
     part('  program', process.exePath ?? 'unknown: it could not be read'),
-    part('  arguments', process.argv === null ? 'unknown: they could not be read' : commandText(process.argv)),
+    part('  arguments', process.argv === null ? 'unknown: they could not be read' : fitCells(commandText(process.argv), MOST_ARGUMENT_CELLS)),
     part('  parent', process.ppid === null ? '' : `${process.parentName ?? 'gone'} (pid ${process.ppid})${process.parentExe === null ? '' : `, ${process.parentExe}`}${parentCommand}`),
     '\n',
   ].join('');

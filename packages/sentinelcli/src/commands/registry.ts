@@ -9,5 +9,9 @@ import { configShow } from './config-show.ts';
 import { configValidate } from './config-validate.ts';
 import { health } from './health.ts';
 import { query } from './query.ts';
+import { rulesList } from './rules-list.ts';
+import { rulesShow } from './rules-show.ts';
+import { rulesTest } from './rules-test.ts';
+import { rulesValidate } from './rules-validate.ts';
 
-export const COMMANDS: readonly Command[] = [health, alertsList, alertsShow, query, auditVerify, configShow, configValidate];
+export const COMMANDS: readonly Command[] = [health, alertsList, alertsShow, query, rulesList, rulesShow, rulesValidate, rulesTest, auditVerify, configShow, configValidate];

@@ -17,8 +17,8 @@ const STATE_WIDTH = 10;
 const WORDS: Readonly<Record<HealthState, string>> = { ok: 'ok', degraded: 'degraded', failing: 'FAILING', not_running: 'NOT RUNNING', unknown: 'UNKNOWN' };
 const SENTENCES: Readonly<Record<Health['state'], string>> = {
   ok: 'everything works',
-  degraded: 'works, with something missing',
-  failing: 'does not do all of its work',
+  degraded: 'it works, with something missing',
+  failing: 'it does not do all of its work',
 };
 
 export function healthText(health: Health, { styles, width }: Pick<Terminal, 'styles' | 'width'>, now: number): string {
@@ -28,7 +28,7 @@ export function healthText(health: Health, { styles, width }: Pick<Terminal, 'st
   const databases = health.databases.map((file, at) => line(at === 0 ? 'databases' : '', `${file.name.padEnd(10)}  ${fileText(file.state, file.bytes)}`));
   const head = health.ledgerHead;
   return [
-    `${styles.bold('SentinelD')}: ${overall}, ${SENTENCES[health.state]}\n\n`,
+    `${styles.bold('SentinelD')}: ${overall} (${SENTENCES[health.state]})\n\n`,
     ...components,
     '\n',
     ...databases,

@@ -16,6 +16,8 @@ export type TableOptions = {
   readonly cellStyles?: Readonly<Record<string, (value: SqlValue) => Style>>;
   /** What stands for NULL. */
   readonly empty?: string;
+  /** Columns that are never cut: names that are typed elsewhere. */
+  readonly whole?: readonly string[];
 };
 
 export type Rendered = {
@@ -35,7 +37,7 @@ export function renderTable(columns: readonly string[], rows: readonly (readonly
   const texts = rows.map((row) => columns.map((_, at) => cellText(row[at] ?? null, options.empty ?? '')));
   const isNumeric = columns.map((_, at) => rows.length > 0 && rows.every((row) => row[at] == null || typeof row[at] === 'number'));
   const natural = names.map((name, at) => texts.reduce((width, row) => Math.max(width, cellWidth(row[at] ?? '')), cellWidth(name)));
-  const least = natural.map((width, at) => (isNumeric[at] === true ? width : Math.min(width, Math.max(LEAST_TEXT_WIDTH, cellWidth(names[at] ?? '')))));
+  const least = natural.map((width, at) => (isNumeric[at] === true || options.whole?.includes(columns[at] ?? '') === true ? width : Math.min(width, Math.max(LEAST_TEXT_WIDTH, cellWidth(names[at] ?? '')))));
   const room = options.width - GAP.length * (columns.length - 1);
   if (sum(least) > room && rows.length > 0) return renderRecords(names, texts, options);
   const widths = shrink(natural, least, room);

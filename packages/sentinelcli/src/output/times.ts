@@ -12,10 +12,12 @@ export function localTime(ms: number): string {
   return `${day(date)}T${clock(date)}${zone}`;
 }
 
-/** 2026-11-20 16:27:54, for tables, where the zone would only take room. */
-export function tableTime(ms: number): string {
+/** 11-20 16:27:54 local time, for tables, where room is scarce; with the year where it is another one than now. */
+export function tableTime(ms: number, now: number): string {
   const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? '-' : `${day(date)} ${clock(date)}`;
+  if (Number.isNaN(date.getTime())) return '-';
+  const isThisYear = date.getFullYear() === new Date(now).getFullYear();
+  return `${isThisYear ? day(date).slice(5) : day(date)} ${clock(date)}`;
 }
 
 /** '12 s', '5 min', '3 h', '4 days': the largest unit alone. */

@@ -63,9 +63,9 @@ describe('a first run', () => {
     copyFileSync('/bin/sleep', probe);
     const child = spawn(probe, ['60'], { stdio: 'ignore' });
     started.push(child);
-    await installation.waitFor(new RegExp(`executable-in-temporary-directory[^]*pid ${child.pid} `));
+    await installation.waitFor(new RegExp(`\\[executable-in-temporary-directory\\].*\n {4}pid ${child.pid} `));
     rmSync(probe);
-    await installation.waitFor(new RegExp(`HIGH.*deleted-executable[^]*pid ${child.pid} probe-${process.pid}, exe ${probe}`));
+    await installation.waitFor(new RegExp(`HIGH .*\\[deleted-executable\\].*\n {4}pid ${child.pid} probe-${process.pid}, exe ${probe}`));
     const alerts = installation.json<ListedAlert[]>('alerts', 'list');
     const ofProbe = alerts.filter((alert) => alert.processes.some((process_) => process_.pid === child.pid));
     expect(ofProbe.map((alert) => alert.rule.id).toSorted()).toEqual(['deleted-executable', 'executable-in-temporary-directory']);
@@ -124,7 +124,7 @@ describe('when the process that started it dies', () => {
     let output = '';
     launcher.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
     await expect.poll(() => output, { timeout: 15_000 }).toContain('Alerts follow');
-    const pids = [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => String(pid));
+    const pids = [...output.matchAll(/(?:kill|procmond\s+pid|agent\s+pid) (\d+)/g)].map(([, pid]) => String(pid));
     launcher.kill('SIGKILL');
     await expect.poll(() => pids.filter((pid) => readdirSync('/proc').includes(pid)), { timeout: 15_000 }).toEqual([]);
     expect(output).toContain('whoever started this is gone');

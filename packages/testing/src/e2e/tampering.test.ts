@@ -38,13 +38,13 @@ describe('sentinelcli audit verify', () => {
   it('names the entry of which one byte was changed', () => {
     const { status, stdout } = verify(tampered('byte', `UPDATE audit_ledger SET event_data = replace(event_data, 'correlation_id', 'correlation_iD') WHERE sequence = 5`));
     expect(status).toBe(1);
-    expect(stdout).toMatch(/sequence 5\b/);
+    expect(stdout).toMatch(/entry 5\b/);
   });
 
   it('names the place of an entry that was taken out of the middle', () => {
     const { status, stdout } = verify(tampered('middle', `DELETE FROM audit_ledger WHERE sequence = 4`));
     expect(status).toBe(1);
-    expect(stdout).toMatch(/sequence 4\b/);
+    expect(stdout).toMatch(/entry 4\b/);
   });
 
   it('after the newest entry was deleted says who knew of it, and what cannot be known', () => {

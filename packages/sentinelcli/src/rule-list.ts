@@ -1,0 +1,114 @@
+/**
+ * The rules with what became of them, as the agent tells; where it is away, as the files have them and as it left
+ * them in its database.
+ */
+import type { SqlValue } from '@sentineld/model/rule';
+import { formatLoadProblem } from '@sentineld/detection/rules/load-problem';
+import { SentinelError } from '@sentineld/model/error';
+import { withAgentReader } from './alert-store.ts';
+import type { CommandContext } from './command.ts';
+import { askDaemon, isRecord, listField, numberField, textField, textsField, type Asked } from './daemons.ts';
+import { configuredRules } from './rule-files.ts';
+
+export type ListedRule = {
+  readonly id: string;
+  readonly name: string;
+  readonly severity: string;
+  readonly version: number;
+  readonly source: string;
+  readonly path: string;
+  readonly attack: readonly string[];
+  /** From the agent: active, disabled, refused, quarantined, unverified. Without it: enabled, disabled, or no_file. */
+  readonly state: string;
+  /** Why it is refused or quarantined. */
+  readonly reason: string | null;
+  /** Runs, runs with a match, and time of the last run since the agent started; null where it was not asked. */
+  readonly runs: number | null;
+  readonly hits: number | null;
+  readonly last_ms: number | null;
+  readonly last_outcome: string | null;
+};
+
+export type RuleList = {
+  readonly from: 'agent' | 'files';
+  /** Why it was not the agent that told. */
+  readonly why: string | null;
+  readonly rules: readonly ListedRule[];
+  /** Files from which no rule could be made, a line each. */
+  readonly problems: readonly string[];
+};
+
+export async function listRules(context: CommandContext): Promise<RuleList> {
+  const first = await askDaemon('sentinelagent', context.paths(), { request: 'rules', offset: 0 });
+  return first.reached ? listFromAgent(context, first.body) : listFromFiles(context, first);
+}
+
+async function listFromAgent(context: CommandContext, first: Readonly<Record<string, unknown>>): Promise<RuleList> {
+  const rules = [...rulesIn(first)];
+  const total = numberField(first, 'total') ?? rules.length;
+  while (rules.length < total) {
+    const next = await askDaemon('sentinelagent', context.paths(), { request: 'rules', offset: rules.length });
+    const page = next.reached ? rulesIn(next.body) : [];
+    if (page.length === 0) break;
+    rules.push(...page);
+  }
+  return { from: 'agent', why: null, rules, problems: textsField(first, 'problems') };
+}
+
+function rulesIn(body: Readonly<Record<string, unknown>>): readonly ListedRule[] {
+  return listField(body, 'rules').flatMap((rule) => {
+    if (!isRecord(rule)) return [];
+    return {
+      id: textField(rule, 'id') ?? '',
+      name: textField(rule, 'name') ?? '',
+      severity: textField(rule, 'severity') ?? '',
+      version: numberField(rule, 'version') ?? 0,
+      source: textField(rule, 'source') ?? '',
+      path: textField(rule, 'path') ?? '',
+      attack: textsField(rule, 'attack'),
+      state: textField(rule, 'state') ?? 'unknown',
+      reason: textField(rule, 'reason'),
+      runs: numberField(rule, 'runs'),
+      hits: numberField(rule, 'hits'),
+      last_ms: numberField(rule, 'lastMs'),
+      last_outcome: textField(rule, 'lastOutcome'),
+    };
+  });
+}
+
+const NOT_ASKED = { reason: null, runs: null, hits: null, last_ms: null, last_outcome: null } as const;
+
+function listFromFiles(context: CommandContext, { message }: Extract<Asked, { readonly reached: false }>): RuleList {
+  const { rules, problems } = configuredRules(context.config().config);
+  const listed = rules.map(({ id, name, severity, version, source, sourcePath, attack, enabled }): ListedRule => {
+    return { id, name, severity, version, source, path: sourcePath, attack, state: enabled ? 'enabled' : 'disabled', ...NOT_ASKED };
+  });
+  const known = new Set(listed.map(({ id }) => id));
+  const left = rulesInDatabase(context).filter(({ id }) => !known.has(id));
+  return { from: 'files', why: message, rules: [...listed, ...left], problems: problems.map(formatLoadProblem) };
+}
+
+/** What the agent had loaded when it last ran; nothing where its database cannot be read. */
+function rulesInDatabase(context: CommandContext): readonly ListedRule[] {
+  try {
+    const rows = withAgentReader(context.paths(), (reader) => reader.internal('SELECT * FROM temp.detection_rules WHERE removed_at IS NULL ORDER BY id'));
+    return rows.map((row) => ({
+      id: textOf(row['id']),
+      name: textOf(row['name']),
+      severity: textOf(row['severity']),
+      version: typeof row['version'] === 'number' ? row['version'] : 0,
+      source: textOf(row['source_type']),
+      path: textOf(row['source_path']),
+      attack: [],
+      state: 'no_file',
+      ...NOT_ASKED,
+    }));
+  } catch (cause) {
+    if (cause instanceof SentinelError) return [];
+    throw cause;
+  }
+}
+
+function textOf(value: SqlValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
