@@ -42,10 +42,7 @@ export async function build(): Promise<string> {
     }
     copySqliteDriver(draft);
     cpSync(join(ROOT, 'packages/native/prebuilt'), join(draft, 'prebuilt'), { recursive: true, filter: (path) => !path.endsWith('BUILD') });
-    cpSync(join(ROOT, 'packages/detection/rules'), join(draft, 'rules'), {
-      recursive: true,
-      filter: (path) => !path.endsWith('.case.yaml'),
-    });
+    cpSync(join(ROOT, 'packages/detection/rules'), join(draft, 'rules'), { recursive: true });
     rmSync(`${PROGRAMS_DIRECTORY}.old`, { recursive: true, force: true });
     if (existsSync(PROGRAMS_DIRECTORY)) renameSync(PROGRAMS_DIRECTORY, `${PROGRAMS_DIRECTORY}.old`);
     renameSync(draft, PROGRAMS_DIRECTORY);

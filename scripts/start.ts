@@ -35,7 +35,12 @@ function say(topic: string, text: string): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { config: { type: 'string' }, 'state-dir': { type: 'string' }, set: { type: 'string', multiple: true }, 'no-build': { type: 'boolean' } },
+    options: {
+      config: { type: 'string' },
+      'state-dir': { type: 'string' },
+      set: { type: 'string', multiple: true },
+      'no-build': { type: 'boolean' },
+    },
   });
   const given = [...(values['state-dir'] === undefined ? [] : [`state_dir=${values['state-dir']}`]), ...(values.set ?? [])];
   const file = values.config === undefined ? {} : { file: values.config };

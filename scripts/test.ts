@@ -72,7 +72,7 @@ async function runTests(names: readonly string[], directory: string, coverage: b
       ...(coverage ? [`--coverage.reportsDirectory=${join(directory, 'coverage')}`] : []),
       ...names,
     ],
-    { show: true, env: { SENTINELD_TEST_TALLY: tallyFile }, timeoutMs: Math.max(1000, TIME_LIMIT_MS - (performance.now() - started)) },
+    { show: true, env: { TEST_TALLY_FILE: tallyFile }, timeoutMs: Math.max(1000, TIME_LIMIT_MS - (performance.now() - started)) },
   );
   return readTally(tallyFile, ok, failure);
 }

@@ -1,6 +1,6 @@
 /**
  * A vitest reporter that writes how many tests passed, failed and were skipped, and why, to the file named in
- * SENTINELD_TEST_TALLY. vitest's own JSON report gives no reasons, and no count for a file that did not load.
+ * TEST_TALLY_FILE. vitest's own JSON report gives no reasons, and no count for a file that did not load.
  */
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -38,7 +38,7 @@ function tallyTests(modules: readonly TestModule[], otherErrors: number): TestTa
  */
 export default class TallyReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const { SENTINELD_TEST_TALLY: file } = process.env;
+    const { TEST_TALLY_FILE: file } = process.env;
     if (file !== undefined) writeFileSync(file, JSON.stringify(tallyTests(modules, unhandledErrors.length)));
   }
 }

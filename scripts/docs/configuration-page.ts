@@ -37,7 +37,12 @@ export function configurationPage(): string {
 
 function written(key: string): string {
   if (key === 'state_dir') return '`~/.local/state/sentineld`; `/var/lib/sentineld` for root whose home is closed';
-  const value = key.split('.').reduce<unknown>((section, part) => (typeof section === 'object' && section !== null ? Reflect.get(section, part) : undefined), DEFAULTS);
+  const value = key
+    .split('.')
+    .reduce<unknown>(
+      (section, part) => (typeof section === 'object' && section !== null ? Reflect.get(section, part) : undefined),
+      DEFAULTS,
+    );
   if (typeof value === 'number' && DURATIONS.has(key)) return `\`${formatDuration(value)}\``;
   if (typeof value === 'number' && SIZES.has(key)) return `\`${formatSize(value)}\``;
   return value === '' ? '' : `\`${JSON.stringify(value)}\``;

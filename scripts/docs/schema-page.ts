@@ -33,7 +33,8 @@ function table({ name, description, columns }: ReadableTable): string[] {
     '| Column | Type | Unit or form | NULL | Meaning |',
     '|---|---|---|---|---|',
     ...columns.map(
-      (column) => `| \`${column.name}\` | ${column.type} | ${column.unit ?? ''} | ${column.nullable === true ? 'yes' : ''} | ${column.description} |`,
+      (column) =>
+        `| \`${column.name}\` | ${column.type} | ${column.unit ?? ''} | ${column.nullable === true ? 'yes' : ''} | ${column.description} |`,
     ),
     '',
   ];

@@ -26,7 +26,19 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** What a client may ask procmond to record, by the role of the socket it came through. */
 export const ACTIONS_BY_ROLE: Readonly<Record<'sentinelagent' | 'sentinelcli', readonly AuditAction[]>> = {
-  sentinelagent: ['start', 'stop', 'privilege_drop', 'config_load', 'rule_execute', 'rule_rejected', 'rules_loaded', 'alert_generate', 'request_refused', 'query_execute', 'audit_verify'],
+  sentinelagent: [
+    'start',
+    'stop',
+    'privilege_drop',
+    'config_load',
+    'rule_execute',
+    'rule_rejected',
+    'rules_loaded',
+    'alert_generate',
+    'request_refused',
+    'query_execute',
+    'audit_verify',
+  ],
   sentinelcli: ['query_execute', 'audit_verify'],
 };
 

@@ -31,7 +31,9 @@ export type Request =
   /** The agent's rules with their state, RULES_PAGE of them from `offset` on. */
   | { readonly request: 'rules'; readonly offset: number };
 
-export type Reply<Body = unknown> = { readonly ok: true; readonly body: Body } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
+export type Reply<Body = unknown> =
+  | { readonly ok: true; readonly body: Body }
+  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
 
 /** Reply to audit.append: the newest entry of the ledger once everything sent is in it. */
 export type AppendReply = { readonly head: LedgerHead; readonly lastOriginSequence: number };

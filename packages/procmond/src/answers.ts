@@ -46,7 +46,9 @@ export function answer(context: AnswerContext, request: Request, peer: Peer): Pr
       return {};
     case 'audit.append': {
       if (peer.credentials === null) {
-        throw new SentinelError('native.unavailable', { message: 'who sends cannot be told on this platform, so nothing is recorded for others' });
+        throw new SentinelError('native.unavailable', {
+          message: 'who sends cannot be told on this platform, so nothing is recorded for others',
+        });
       }
       return context.ledger.appendFromOrigin(peer.role, request.origin, request.entries, peer.credentials);
     }
@@ -61,7 +63,9 @@ function health(context: AnswerContext): ProcmondHealth {
   const ledgerFailure = ledger.failure();
   const overdueMs = Date.now() - (collector.last?.timestampMs ?? context.startedMs);
   const failures = [
-    ...(collector.failure === null ? [] : [`scans cannot be stored since ${new Date(collector.failure.sinceMs).toISOString()}: ${collector.failure.message}`]),
+    ...(collector.failure === null
+      ? []
+      : [`scans cannot be stored since ${new Date(collector.failure.sinceMs).toISOString()}: ${collector.failure.message}`]),
     ...(ledgerFailure === null ? [] : [`the ledger takes no entries: ${ledgerFailure.message}`]),
     ...(overdueMs > 3 * context.intervalMs + 5000 ? [`the newest scan is ${Math.round(overdueMs / 1000)} s old`] : []),
   ];

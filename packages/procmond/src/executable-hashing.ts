@@ -54,7 +54,13 @@ export function createExecutableHashing(options: HashingOptions): ExecutableHash
 }
 
 /** Hashes the file that `path` leads to. Null where that is not `file` any more, or `isStopped` says so. */
-export async function hashFile(path: string, file: ExecutableFile, limitBytes: number, buffer: Buffer, isStopped: () => boolean): Promise<HashResult | null> {
+export async function hashFile(
+  path: string,
+  file: ExecutableFile,
+  limitBytes: number,
+  buffer: Buffer,
+  isStopped: () => boolean,
+): Promise<HashResult | null> {
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -64,17 +70,20 @@ export async function hashFile(path: string, file: ExecutableFile, limitBytes: n
   }
   try {
     const status = fstatSync(descriptor, { bigint: true });
-    if (String(status.ino) !== file.inode || String(status.dev) !== file.dev) return null;
+    // The number of a file that is gone may be another's by now. Not the ctime: it changes when a link goes.
+    const isSameFile = String(status.ino) === file.inode && String(status.dev) === file.dev;
+    if (!isSameFile || String(status.mtimeNs) !== file.mtimeNs || Number(status.size) !== file.sizeBytes) return null;
     if (!status.isFile()) return { error: 'not an ordinary file' };
     if (status.size > BigInt(limitBytes)) return { error: `larger than ${limitBytes} bytes` };
     const hash = createHash('sha256');
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const length = readSync(descriptor, buffer, 0, buffer.length, at);
-      if (length === 0) return { sha256: hash.digest('hex') };
+      if (length === 0) return at === file.sizeBytes ? { sha256: hash.digest('hex') } : null;
       hash.update(buffer.subarray(0, length));
       at += length;
       await new Promise<void>((resolve) => setImmediate(resolve));
-      if (isStopped()) return null;
+      // It grows while it is read: no version of it, and perhaps without end.
+      if (isStopped() || at > file.sizeBytes) return null;
     }
   } catch (cause) {
     return { error: errnoOf(cause) ?? messageOf(cause) };

@@ -53,7 +53,10 @@ async function main(programArguments: readonly string[]): Promise<void> {
       process.exitCode = selfCheck(load, values.verbose === true, print);
       return undefined;
     default:
-      throw new SentinelError('usage.invalid', { message: `unknown command "${positionals.join(' ')}"`, hint: 'procmond --help lists the commands' });
+      throw new SentinelError('usage.invalid', {
+        message: `unknown command "${positionals.join(' ')}"`,
+        hint: 'procmond --help lists the commands',
+      });
   }
 }
 

@@ -114,7 +114,10 @@ function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: Settled
   });
   const ledger = openLedgerWriter({ path: paths.ledgerDb, hostId: events.hostId, clock: Date.now });
   ledger.append('procmond', [
-    { action: 'start', data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files } },
+    {
+      action: 'start',
+      data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
+    },
     {
       action: 'privilege_drop',
       data: { ...privileges.proof, sees_other_users: privileges.seesOtherUsers, unconfined: privileges.unconfined },

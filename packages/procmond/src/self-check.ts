@@ -1,7 +1,7 @@
 /**
  * `procmond self-check`: tries what procmond needs of this machine and says what works, what is reduced and what to do.
  */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import { loadNative } from '@sentineld/native/addon';
@@ -13,6 +13,7 @@ import { readHolder } from '@sentineld/runtime/lifecycle/state-lock';
 import { startTicksOf } from '@sentineld/runtime/lifecycle/process-identity';
 import { VERSION } from '@sentineld/runtime/version';
 import { readHostFacts } from './host-facts.ts';
+import { hidesOtherUsers } from './sources/kernel-constants.ts';
 import { createLinuxProcSource } from './sources/linux-proc.ts';
 
 type Finding = { readonly state: 'ok' | 'reduced' | 'failed'; readonly what: string; readonly hint?: string; readonly detail?: string };
@@ -63,9 +64,12 @@ function stateDirectory(load: LoadOptions): Finding {
 
 function procFileSystem(): Finding {
   return attempt('/proc', () => {
-    const hidden = /^proc \/proc proc \S*hidepid=[124]/m.test(readFileSync('/proc/self/mounts', 'utf8'));
-    if (!hidden) return { state: 'ok', what: '/proc: readable, nothing hidden' };
-    return { state: 'reduced', what: "/proc: mounted with hidepid, other users' processes do not show", hint: 'start as root, or mount with gid= of the operators' };
+    if (!hidesOtherUsers()) return { state: 'ok', what: '/proc: readable, nothing hidden' };
+    return {
+      state: 'reduced',
+      what: "/proc: mounted with hidepid, other users' processes do not show",
+      hint: 'start as root, or mount with gid= of the operators',
+    };
   });
 }
 
@@ -76,7 +80,12 @@ function privileges(): Finding {
     const detail = `uid ${process.getuid?.() ?? -1}, effective capabilities 0x${effective.toString(16)}, ${threads.length} threads`;
     if (process.getuid?.() === 0) return { state: 'ok', what: 'privileges: root, given up before anything is collected', detail };
     if ((effective & (1n << 19n)) !== 0n) return { state: 'ok', what: 'privileges: CAP_SYS_PTRACE', detail };
-    return { state: 'reduced', what: "privileges: none; executables of other users' processes are withheld", hint: 'start as root to see them', detail };
+    return {
+      state: 'reduced',
+      what: "privileges: none; executables of other users' processes are withheld",
+      hint: 'start as root to see them',
+      detail,
+    };
   });
 }
 
@@ -92,7 +101,11 @@ function addon(): Finding {
 
 function setpriv(): Finding {
   if (existsSync('/usr/bin/setpriv') || existsSync('/bin/setpriv')) return { state: 'ok', what: 'setpriv: present' };
-  return { state: process.getuid?.() === 0 ? 'failed' : 'reduced', what: 'setpriv: missing, so root cannot be given up', hint: 'apt-get install util-linux' };
+  return {
+    state: process.getuid?.() === 0 ? 'failed' : 'reduced',
+    what: 'setpriv: missing, so root cannot be given up',
+    hint: 'apt-get install util-linux',
+  };
 }
 
 function accounts(load: LoadOptions): Finding {

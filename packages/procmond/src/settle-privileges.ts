@@ -9,7 +9,14 @@ import { loadNative, type Native } from '@sentineld/native/addon';
 import { resolvedConfigEnvironment, type LoadedConfig } from '@sentineld/runtime/config/load';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
-import { becomeThroughSetpriv, provePrivileges, SYS_PTRACE_MASK, threadPrivileges, type PrivilegeProof } from '@sentineld/runtime/lifecycle/privileges';
+import {
+  becomeThroughSetpriv,
+  provePrivileges,
+  SYS_PTRACE_MASK,
+  threadPrivileges,
+  type PrivilegeProof,
+} from '@sentineld/runtime/lifecycle/privileges';
+import { confine } from '@sentineld/runtime/lifecycle/confine';
 import { withoutIoUring } from '@sentineld/runtime/lifecycle/replace-program';
 import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
@@ -35,12 +42,12 @@ export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, progra
   // With the capability the directories were made by root before; without it they are this user's own.
   if (!ambient) makeStateDirs(paths, null);
   // No sockets but Unix ones, no other program, no word to other processes: for ever, on every thread.
-  if (addon.available) addon.native.confine({ socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false });
+  const unconfined = confine({ socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false });
   const proof = provePrivileges(SYS_PTRACE_MASK);
   return {
     proof,
     seesOtherUsers: proof.effective === SYS_PTRACE_MASK.toString(16),
-    unconfined: addon.available ? null : addon.reason,
+    unconfined,
     native: addon.available ? addon.native : null,
   };
 }

@@ -112,7 +112,12 @@ function rulesPage(book: RuleBook, offset: number): RulesPage {
       lastOutcome: entry.lastOutcome,
     };
   });
-  return { total: book.entries.length, offset, rules, problems: book.problems.slice(0, RULES_PAGE).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`) };
+  return {
+    total: book.entries.length,
+    offset,
+    rules,
+    problems: book.problems.slice(0, RULES_PAGE).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`),
+  };
 }
 
 function health(context: AgentAnswers): AgentHealth {
@@ -130,7 +135,9 @@ function health(context: AgentAnswers): AgentHealth {
   const open = store.pendingDeliveries({ limit: 500 }).length;
   const cycle = context.lastCycle();
   const failures = [
-    ...(connection.connected ? [] : [`procmond cannot be reached since ${new Date(connection.sinceMs).toISOString()}: ${connection.reason}`]),
+    ...(connection.connected
+      ? []
+      : [`procmond cannot be reached since ${new Date(connection.sinceMs).toISOString()}: ${connection.reason}`]),
     ...(rules.active === 0 && connection.connected ? ['no rule is active'] : []),
   ];
   const degradations = [

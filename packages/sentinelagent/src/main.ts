@@ -48,7 +48,10 @@ async function main(programArguments: readonly string[]): Promise<void> {
       programArguments,
     });
   } else {
-    throw new SentinelError('usage.invalid', { message: `unknown command "${positionals.join(' ')}"`, hint: 'sentinelagent --help lists the commands' });
+    throw new SentinelError('usage.invalid', {
+      message: `unknown command "${positionals.join(' ')}"`,
+      hint: 'sentinelagent --help lists the commands',
+    });
   }
 }
 

@@ -16,7 +16,8 @@ const SCAN: ScanCompleted = {
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
 }; // prettier-ignore
 
-const rule = (id: string): string => `id: ${id}\nname: Rule ${id}\ndescription: d\nseverity: high\ncategory: test\nversion: 1\nquery: |\n  SELECT pid, start_time, '${id}' AS rule FROM processes\n`;
+const rule = (id: string): string =>
+  `id: ${id}\nname: Rule ${id}\ndescription: d\nseverity: high\ncategory: test\nversion: 1\nquery: |\n  SELECT pid, start_time, '${id}' AS rule FROM processes\n`;
 const idIn = (sql: string): string => /'(\w+)' AS rule/.exec(sql)?.[1] ?? '';
 
 let directory = '';
@@ -30,7 +31,14 @@ function bookOf(ids: readonly string[]) {
   return createRuleBook({ builtinDirectory: directory, directories: [] });
 }
 
-const matched = (pid: number): RuleOutcome => ({ outcome: 'ok', scanId: 3, rows: [{ pid, start_time: 1 }], processes: [], truncated: false, durationMs: 1 });
+const matched = (pid: number): RuleOutcome => ({
+  outcome: 'ok',
+  scanId: 3,
+  rows: [{ pid, start_time: 1 }],
+  processes: [],
+  truncated: false,
+  durationMs: 1,
+});
 const nothing: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, durationMs: 1 };
 const overrun: RuleOutcome = { outcome: 'timeout', message: 'longer than 100 ms', durationMs: 100 };
 
@@ -94,7 +102,10 @@ describe('runCycle', () => {
   it('counts a rule that could not be evaluated as incomplete, not as no match', async () => {
     const { cycles, audit } = await cycle({ a: overrun, b: nothing });
     expect(cycles[0]).toMatchObject({ rules: 2, incomplete: 1, matched: 0 });
-    expect(audit[0]).toMatchObject({ action: 'rule_rejected', data: { rule_id: 'a', what: 'stopped', code: 'timeout', reason: 'longer than 100 ms' } });
+    expect(audit[0]).toMatchObject({
+      action: 'rule_rejected',
+      data: { rule_id: 'a', what: 'stopped', code: 'timeout', reason: 'longer than 100 ms' },
+    });
   });
 
   it('sets a rule aside that overruns twice in a row, and goes on with the others', async () => {
@@ -117,8 +128,15 @@ describe('createRuleBook', () => {
         return { ok: true, columns: id === 'nodedup' ? ['pid'] : ['pid', 'start_time'] };
       },
     });
-    expect(book.entries.map((entry) => [entry.rule.id, entry.state])).toEqual([['bad', 'refused'], ['good', 'active'], ['nodedup', 'refused']]);
-    expect(rejected.map(({ data }) => [data['rule_id'], data['code'], data['line']])).toEqual([['bad', 'table', 8], ['nodedup', 'dedup', expect.any(Number)]]);
+    expect(book.entries.map((entry) => [entry.rule.id, entry.state])).toEqual([
+      ['bad', 'refused'],
+      ['good', 'active'],
+      ['nodedup', 'refused'],
+    ]);
+    expect(rejected.map(({ data }) => [data['rule_id'], data['code'], data['line']])).toEqual([
+      ['bad', 'table', 8],
+      ['nodedup', 'dedup', expect.any(Number)],
+    ]);
     expect(book.active().map(({ rule: { id } }) => id)).toEqual(['good']);
   });
 

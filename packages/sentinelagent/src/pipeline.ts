@@ -53,7 +53,8 @@ export async function runCycle(options: PipelineOptions, scan: ScanCompleted, pr
     else if (outcome.rows.length > 0) counts.matched++;
     details.push([entry.rule.id, entry.rule.version, outcome.outcome, outcome.outcome === 'ok' ? outcome.rows.length : null]);
     // Not awaited: a slow sink does not hold up the next rule.
-    if (recorded.alerts > 0) void options.deliverer.drain().catch((cause: unknown) => options.log.error({ error: String(cause) }, 'delivery.failed'));
+    if (recorded.alerts > 0)
+      void options.deliverer.drain().catch((cause: unknown) => options.log.error({ error: String(cause) }, 'delivery.failed'));
   }
   const durationMs = Math.round((performance.now() - startedMs) * 10) / 10;
   const cycle: Cycle = { scanId: scan.scanId, correlationId: scan.correlationId, timestampMs: options.clock(), ...counts, durationMs };
@@ -62,10 +63,20 @@ export async function runCycle(options: PipelineOptions, scan: ScanCompleted, pr
   return cycle;
 }
 
-function concludeRule(options: PipelineOptions, entry: RuleEntry, outcome: RuleOutcome, scan: ScanCompleted): { readonly alerts: number; readonly suppressed: number } {
+function concludeRule(
+  options: PipelineOptions,
+  entry: RuleEntry,
+  outcome: RuleOutcome,
+  scan: ScanCompleted,
+): { readonly alerts: number; readonly suppressed: number } {
   const { store, log, book } = options;
   for (const event of book.recordRun(entry, outcome)) store.queueAudit(event);
-  const fields = { ruleId: entry.rule.id, scanId: scan.scanId, correlationId: scan.correlationId, ms: Math.round(outcome.durationMs * 10) / 10 };
+  const fields = {
+    ruleId: entry.rule.id,
+    scanId: scan.scanId,
+    correlationId: scan.correlationId,
+    ms: Math.round(outcome.durationMs * 10) / 10,
+  };
   if (outcome.outcome !== 'ok') {
     const reason = outcome.outcome === 'refused' ? outcome.refusal.message : outcome.message;
     log.warn({ ...fields, outcome: outcome.outcome, reason, state: entry.state }, 'rule.incomplete');

@@ -92,7 +92,13 @@ describe('startProcmondLink', () => {
   it('connects again after procmond was gone', async () => {
     const store = outbox();
     await serve([]);
-    link = startProcmondLink({ path: join(directory, 's'), store, log: silentLogger(), onConnected: async () => undefined, onScan: () => undefined });
+    link = startProcmondLink({
+      path: join(directory, 's'),
+      store,
+      log: silentLogger(),
+      onConnected: async () => undefined,
+      onScan: () => undefined,
+    });
     await expect.poll(() => link?.state().connected).toBe(true);
     await server?.close();
     await expect.poll(() => link?.state().connected).toBe(false);

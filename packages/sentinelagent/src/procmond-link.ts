@@ -44,7 +44,9 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
       const reply = AppendReplySchema.parse(await to.ask({ request: 'audit.append', origin: options.store.generation(), entries }));
       options.store.acknowledgeAudit(reply.lastOriginSequence, reply.head);
       if (reply.lastOriginSequence < last.originSequence) {
-        throw new SentinelError('ipc.protocol', { message: `procmond acknowledged entry ${reply.lastOriginSequence} of ${last.originSequence}` });
+        throw new SentinelError('ipc.protocol', {
+          message: `procmond acknowledged entry ${reply.lastOriginSequence} of ${last.originSequence}`,
+        });
       }
     }
   };

@@ -73,7 +73,8 @@ export function createRuleBook(options: LoadOptions): RuleBook {
         entry.hits += outcome.rows.length > 0 ? 1 : 0;
         return [];
       }
-      const refusal: Refusal = outcome.outcome === 'refused' ? outcome.refusal : { code: outcome.outcome, message: outcome.message, position: null };
+      const refusal: Refusal =
+        outcome.outcome === 'refused' ? outcome.refusal : { code: outcome.outcome, message: outcome.message, position: null };
       // Neither the rule's fault nor a reason to set it aside: the store is missing, or a row is larger than is read.
       if (outcome.outcome === 'failed') return [];
       entry.overruns++;
@@ -116,7 +117,15 @@ function rejection(rule: LoadedRule, refusal: Refusal, what: 'refused' | 'stoppe
 export function fileRejection(problem: LoadProblem): AuditEvent {
   return {
     action: 'rule_rejected',
-    data: { rule_id: problem.ruleId ?? null, what: 'not_loaded', code: 'file', reason: `${problem.message}. ${problem.hint}`, file: problem.file, line: problem.line, column: problem.column },
+    data: {
+      rule_id: problem.ruleId ?? null,
+      what: 'not_loaded',
+      code: 'file',
+      reason: `${problem.message}. ${problem.hint}`,
+      file: problem.file,
+      line: problem.line,
+      column: problem.column,
+    },
   };
 }
 
@@ -125,7 +134,14 @@ export function refusalLine(entry: RuleEntry): string {
   if (entry.refusal === null) return '';
   const { rule, refusal } = entry;
   const place = placeInFile(rule, refusal.position);
-  return formatLoadProblem({ file: rule.sourcePath, line: place.line, column: place.column, ruleId: rule.id, message: `rule ${rule.id} ${entry.state}: ${refusal.message}`, hint: '' });
+  return formatLoadProblem({
+    file: rule.sourcePath,
+    line: place.line,
+    column: place.column,
+    ruleId: rule.id,
+    message: `rule ${rule.id} ${entry.state}: ${refusal.message}`,
+    hint: '',
+  });
 }
 
 /** Plain rules, as they are stored. */

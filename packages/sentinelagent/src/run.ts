@@ -50,7 +50,10 @@ export async function run(options: RunOptions): Promise<void> {
   const executor = startConfinedExecutor(config, paths, log);
   const unconfined = confine({ socketFamilies: 'unix_and_ip', exec: false, writeFiles: true, signalOthers: false });
   const store = openAgentWriter({ path: paths.agentDb, clock: Date.now });
-  store.queueAudit({ action: 'start', data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files } });
+  store.queueAudit({
+    action: 'start',
+    data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
+  });
   store.queueAudit({ action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } });
   const book = createRuleBook({
     builtinDirectory: builtinRules(),
@@ -59,10 +62,18 @@ export async function run(options: RunOptions): Promise<void> {
   });
   store.saveRules(rulesOf(book));
   for (const problem of book.problems) store.queueAudit(fileRejection(problem));
-  const sinks = new Map(SINKS.filter((sink) => sink.isEnabled(config)).map((sink): [string, OpenSink] => [sink.name, sink.open(config, paths)]));
+  const sinks = new Map(
+    SINKS.filter((sink) => sink.isEnabled(config)).map((sink): [string, OpenSink] => [sink.name, sink.open(config, paths)]),
+  );
   const deliverer = createDeliverer(store, sinks, log);
   const detection = createDetection({ config, store, book, executor, log, deliverer, sinkNames: [...sinks.keys()] });
-  const link = startProcmondLink({ path: paths.procmondAgentSocket, store, log, onConnected: detection.onConnected, onScan: detection.queue.offer });
+  const link = startProcmondLink({
+    path: paths.procmondAgentSocket,
+    store,
+    log,
+    onConnected: detection.onConnected,
+    onScan: detection.queue.offer,
+  });
   detection.attach(link);
   const answers: AgentAnswers = {
     version: VERSION,
@@ -132,13 +143,21 @@ function createDetection(options: DetectionOptions): Detection {
   let hostId = '';
   let link: ProcmondLink | null = null;
   const cycle = async (scan: ScanCompleted): Promise<void> => {
-    const context = { hostName: hostname(), hostId, bootId: bootId(), windowMs: options.config.alerting.dedup_window, sinks: options.sinkNames.map((name) => ({ name, type: name })) };
+    const context = {
+      hostName: hostname(),
+      hostId,
+      bootId: bootId(),
+      windowMs: options.config.alerting.dedup_window,
+      sinks: options.sinkNames.map((name) => ({ name, type: name })),
+    };
     const pipeline = { book, executor: executor.client, store, deliverer: options.deliverer, context, log, clock: Date.now };
     lastCycle = await runCycle(pipeline, scan, lastCycle?.timestampMs ?? 0);
     await options.deliverer.drain();
     await link?.forwardAudit();
   };
-  const queue = createScanQueue((scan) => cycle(scan).catch((cause: unknown) => log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed')));
+  const queue = createScanQueue((scan) =>
+    cycle(scan).catch((cause: unknown) => log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed')),
+  );
   return {
     queue,
     lastCycle: () => lastCycle,
@@ -160,7 +179,12 @@ async function validateRules({ store, book, executor, log }: DetectionOptions): 
     log.warn({ ...event.data }, 'rule.rejected');
   }
   const active = book.active().length;
-  const summary = { active, refused: rejections.length, not_loaded: book.problems.length, disabled: book.entries.filter((entry) => entry.state === 'disabled').length };
+  const summary = {
+    active,
+    refused: rejections.length,
+    not_loaded: book.problems.length,
+    disabled: book.entries.filter((entry) => entry.state === 'disabled').length,
+  };
   store.queueAudit({ action: 'rules_loaded', data: { ...summary, rules: book.active().map(({ rule }) => `${rule.id}@${rule.version}`) } });
   log.info(summary, 'rules.loaded');
 }

@@ -8,6 +8,7 @@ import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { AGENT_SCHEMA, AGENT_VIEWS } from '@sentineld/store/agent/readable';
 import { openReader, type Reader } from '@sentineld/store/reader';
 import { requireAgentDatabase } from './databases.ts';
+import { isRecord, numberField, textField, textsField, type Fields } from './fields.ts';
 
 /** An alert and what became of it. */
 export type StoredAlert = Alert & { readonly repeats: number; readonly lastSeenMs: number; readonly processCount: number };
@@ -62,11 +63,18 @@ export function listAlerts(reader: Reader, filter: AlertFilter): readonly Stored
   return rows.map(alertOf);
 }
 
-export function findAlert(reader: Reader, id: number): { readonly alert: StoredAlert; readonly deliveries: readonly StoredDelivery[] } | null {
-  const [row] = reader.internal('SELECT * FROM temp.alerts WHERE id = ?1', [id]);
+export function findAlert(
+  reader: Reader,
+  id: number | 'newest',
+): { readonly alert: StoredAlert; readonly deliveries: readonly StoredDelivery[] } | null {
+  const [row] =
+    id === 'newest'
+      ? reader.internal('SELECT * FROM temp.alerts ORDER BY id DESC LIMIT 1')
+      : reader.internal('SELECT * FROM temp.alerts WHERE id = ?1', [id]);
   if (row === undefined) return null;
-  const deliveries = reader.internal('SELECT * FROM temp.alert_deliveries WHERE alert_id = ?1 ORDER BY id', [id]);
-  return { alert: alertOf(row), deliveries: deliveries.map(deliveryOf) };
+  const alert = alertOf(row);
+  const deliveries = reader.internal('SELECT * FROM temp.alert_deliveries WHERE alert_id = ?1 ORDER BY id', [alert.id]);
+  return { alert, deliveries: deliveries.map(deliveryOf) };
 }
 
 /** How many alerts of each severity were raised since then. */
@@ -87,13 +95,13 @@ function alertOf(row: ResultRow): StoredAlert {
     title: textOf(row['title']),
     description: textOf(row['description']),
     category: textOf(row['category']),
-    tags: listOf(row['tags']),
-    attack: listOf(row['attack']),
+    tags: textsIn(row['tags']),
+    attack: textsIn(row['attack']),
     dedupKey: textOf(row['dedup_key']),
     scanId: nullableNumberOf(row['scan_id']),
     correlationId: textOf(row['correlation_id']),
-    rows: listOf(row['query_result']),
-    processes: listOf<AffectedProcess>(row['affected_processes']),
+    rows: listIn(row['query_result']).filter(isRecord).map(rowOf),
+    processes: listIn(row['affected_processes']).filter(isRecord).map(processOf),
     processCount: numberOf(row['process_count']),
     executionTimeMs: numberOf(row['execution_time_ms']),
     hostName: textOf(row['host_name']),
@@ -129,12 +137,37 @@ function nullableNumberOf(value: SqlValue | undefined): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-/** A JSON array that the agent wrote: its element type is the agent's word. Anything else is an empty list. */
-function listOf<Element>(value: SqlValue | undefined): readonly Element[] {
+/** The elements of a JSON array; none where it is no such thing. */
+function listIn(value: SqlValue | undefined): readonly unknown[] {
   try {
     const list: unknown = JSON.parse(textOf(value));
     return Array.isArray(list) ? list : [];
   } catch {
     return [];
   }
+}
+
+function textsIn(value: SqlValue | undefined): readonly string[] {
+  return listIn(value).filter((element) => typeof element === 'string');
+}
+
+function rowOf(fields: Fields): ResultRow {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' || typeof value === 'number' ? value : null]),
+  );
+}
+
+function processOf(fields: Fields): AffectedProcess {
+  return {
+    pid: numberField(fields, 'pid') ?? 0,
+    startTimeMs: numberField(fields, 'startTimeMs'),
+    name: textField(fields, 'name') ?? '',
+    exePath: textField(fields, 'exePath'),
+    argv: Array.isArray(fields['argv']) ? textsField(fields, 'argv') : null,
+    user: textField(fields, 'user'),
+    ppid: numberField(fields, 'ppid'),
+    parentName: textField(fields, 'parentName'),
+    parentExe: textField(fields, 'parentExe'),
+    parentCmdline: textField(fields, 'parentCmdline'),
+  };
 }

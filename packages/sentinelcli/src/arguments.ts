@@ -71,17 +71,24 @@ type GivenOption = {
 };
 
 /** Every command's options at once: a name has one kind throughout (the command contract holds them to it). */
-function tokenize(words: readonly string[], commands: readonly Command[]): { readonly positionals: string[]; readonly options: GivenOption[] } {
+function tokenize(
+  words: readonly string[],
+  commands: readonly Command[],
+): { readonly positionals: string[]; readonly options: GivenOption[] } {
   const all = [...commands.map(({ options }) => options), GLOBAL_OPTIONS].flatMap((options) => Object.entries(options));
   const specs = Object.fromEntries(
-    all.map(([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string', multiple: true, ...(name === 'help' ? { short: SHORT_HELP } : {}) } as const]),
+    all.map(([name, { kind }]) => [
+      name,
+      { type: kind === 'flag' ? 'boolean' : 'string', multiple: true, ...(name === 'help' ? { short: SHORT_HELP } : {}) } as const,
+    ]),
   );
   const { tokens } = parseArgs({ args: [...words], options: specs, strict: false, allowPositionals: true, tokens: true });
   const positionals: string[] = [];
   const options: GivenOption[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
-    if (token.kind === 'option') options.push({ name: token.name, written: token.rawName, value: token.value, inline: token.inlineValue === true });
+    if (token.kind === 'option')
+      options.push({ name: token.name, written: token.rawName, value: token.value, inline: token.inlineValue === true });
   }
   return { positionals, options };
 }
@@ -96,9 +103,13 @@ function unknownCommand(words: readonly string[], commands: readonly Command[]):
   const members = commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
   if (members.length === 0) {
     const nearest = nearestWord(group, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))]);
-    return usage(`unknown command "${group}"`, nearest === null ? 'sentinelcli --help lists the commands' : `did you mean "sentinelcli ${nearest}"?`);
+    return usage(
+      `unknown command "${group}"`,
+      nearest === null ? 'sentinelcli --help lists the commands' : `did you mean "sentinelcli ${nearest}"?`,
+    );
   }
-  if (member === undefined) return usage(`"${group}" needs one of ${members.join(', ')}`, `sentinelcli ${group} --help says what each does`);
+  if (member === undefined)
+    return usage(`"${group}" needs one of ${members.join(', ')}`, `sentinelcli ${group} --help says what each does`);
   const nearest = nearestWord(member, members);
   const hint = nearest === null ? `there are ${members.join(', ')}` : `did you mean "sentinelcli ${group} ${nearest}"?`;
   return usage(`unknown command "${group} ${member}"`, hint);
@@ -118,7 +129,12 @@ function checkOptions(given: readonly GivenOption[], command: Command | null, co
   }
 }
 
-function unknownOption(option: GivenOption, allowed: readonly string[], command: Command | null, commands: readonly Command[]): SentinelError {
+function unknownOption(
+  option: GivenOption,
+  allowed: readonly string[],
+  command: Command | null,
+  commands: readonly Command[],
+): SentinelError {
   const help = `sentinelcli ${command === null ? '' : `${command.name} `}--help lists the options`;
   const others = commands.filter(({ options }) => Object.hasOwn(options, option.name)).map(({ name }) => name);
   if (others.length > 0) {
@@ -134,7 +150,8 @@ function checkPositionals(words: readonly string[], { name, positionals }: Comma
   if (missing !== undefined) throw usage(`${name} needs ${missing.name}: ${missing.summary}`, `sentinelcli ${name} --help shows examples`);
   const extra = words[positionals.length];
   if (extra === undefined || positionals.at(-1)?.repeated === true) return;
-  const hint = name === 'query' ? "put the statement between quotes: sentinelcli query 'SELECT …'" : `sentinelcli ${name} --help shows what it takes`;
+  const hint =
+    name === 'query' ? "put the statement between quotes: sentinelcli query 'SELECT …'" : `sentinelcli ${name} --help shows what it takes`;
   throw usage(`"${extra}" is one word too many for ${name}`, hint);
 }
 

@@ -6,6 +6,7 @@ import { SentinelError } from '@sentineld/model/error';
 import type { Request } from '@sentineld/model/request';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { askOnce } from '@sentineld/runtime/ipc/client';
+import { isRecord } from './fields.ts';
 
 export type Daemon = 'procmond' | 'sentinelagent';
 
@@ -26,36 +27,17 @@ export async function askDaemon(daemon: Daemon, paths: StatePaths, request: Requ
   } catch (cause) {
     if (!(cause instanceof SentinelError)) throw cause;
     const errno = cause.context['errno'];
-    const why = errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR' ? 'absent' : errno === 'EACCES' || errno === 'EPERM' ? 'denied' : 'failed';
-    return { reached: false, why, message: why === 'absent' ? `${daemon} is not running (nobody listens on ${path})` : cause.message };
+    const why =
+      errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR'
+        ? 'absent'
+        : errno === 'EACCES' || errno === 'EPERM'
+          ? 'denied'
+          : 'failed';
+    return { reached: false, why, message: messageOf(why, path, cause) };
   }
 }
 
-/** Reads a field of an answer; answers come from another process and may be of another release. */
-export function textField(body: Readonly<Record<string, unknown>>, name: string): string | null {
-  const value = body[name];
-  return typeof value === 'string' ? value : null;
-}
-
-export function numberField(body: Readonly<Record<string, unknown>>, name: string): number | null {
-  const value = body[name];
-  return typeof value === 'number' ? value : null;
-}
-
-export function recordField(body: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
-  const value = body[name];
-  return isRecord(value) ? value : {};
-}
-
-export function listField(body: Readonly<Record<string, unknown>>, name: string): readonly unknown[] {
-  const value = body[name];
-  return Array.isArray(value) ? value : [];
-}
-
-export function textsField(body: Readonly<Record<string, unknown>>, name: string): readonly string[] {
-  return listField(body, name).filter((value) => typeof value === 'string');
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function messageOf(why: 'absent' | 'denied' | 'failed', path: string, cause: SentinelError): string {
+  if (why === 'absent') return `nobody listens on ${path}`;
+  return why === 'denied' ? `this user may not ask on ${path}` : cause.message;
 }

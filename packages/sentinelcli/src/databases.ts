@@ -2,7 +2,8 @@
  * The databases of an installation as an operator meets them: there, not there yet, or not for this user. What can
  * be read is opened together, under the schemas main (events), agent and ledger; the rest is explained.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { SentinelError, errnoOf } from '@sentineld/model/error';
 import type { ReadableSchema } from '@sentineld/model/schema';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
@@ -33,7 +34,7 @@ export type ReadableDatabases = {
   readonly absent: readonly DatabaseFile[];
 };
 
-export const START_HINT = 'start procmond and sentinelagent first (from a checkout: npx -y pnpm@12.21.0 start), or give their --state-dir';
+const START_HINT = 'start procmond and sentinelagent first (from a checkout: npx -y pnpm@12.21.0 start), or give their --state-dir';
 
 export function databaseFiles(paths: StatePaths): readonly DatabaseFile[] {
   const file = (name: DatabaseName, path: string, schema: ReadableSchema, views: readonly ReaderView[]): DatabaseFile => ({
@@ -79,19 +80,37 @@ export function requireAgentDatabase(paths: StatePaths): string {
 export function unavailable({ file, name, path, state }: DatabaseFile): SentinelError {
   if (state === 'missing') {
     const writer = name === 'agent' ? 'sentinelagent' : 'procmond';
-    return new SentinelError('store.missing', { message: `nothing recorded yet: there is no ${file} at ${path}; ${writer} makes it`, hint: START_HINT, context: { path } });
+    return new SentinelError('store.missing', {
+      message: `nothing recorded yet: there is no ${file} at ${path}; ${writer} makes it`,
+      hint: START_HINT,
+      context: { path },
+    });
   }
-  const group = name === 'ledger' ? "auditors' group (sentineld-audit)" : "operators' group (sentineld)";
-  return new SentinelError('store.unreadable', { message: `${path} may not be read by this user`, hint: `reading ${file} needs the ${group}; "id" shows yours`, context: { path } });
+  const directory = dirname(path);
+  const group = groupOf(directory);
+  const members = name === 'ledger' ? 'auditors' : 'operators';
+  const hint = `${members} may: the members of group ${group}, which ${directory} belongs to; "id" shows your groups`;
+  return new SentinelError('store.unreadable', { message: `${path} may not be read by this user`, hint, context: { path } });
 }
 
 /** The absent database that a statement names a table of, by the look of its text; null where it names none. */
-export function absentTableIn(sql: string, absent: readonly DatabaseFile[]): { readonly table: string; readonly database: DatabaseFile } | null {
+export function absentTableIn(
+  sql: string,
+  absent: readonly DatabaseFile[],
+): { readonly table: string; readonly database: DatabaseFile } | null {
   for (const database of absent) {
     const table = database.schema.tables.find(({ name }) => new RegExp(`\\b${name}\\b`, 'i').test(sql));
     if (table !== undefined) return { table: table.name, database };
   }
   return null;
+}
+
+function groupOf(directory: string): string {
+  try {
+    return String(statSync(directory).gid);
+  } catch {
+    return 'unknown';
+  }
 }
 
 function stateOf(path: string): DatabaseState {

@@ -8,7 +8,8 @@ import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { Severity } from '@sentineld/model/rule';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { countAlerts, withAgentReader } from './alert-store.ts';
-import { askDaemon, numberField, recordField, textField, textsField, type Asked, type Daemon } from './daemons.ts';
+import { askDaemon, type Asked, type Daemon } from './daemons.ts';
+import { numberField, recordField, textField, textsField } from './fields.ts';
 import { databaseFiles, type DatabaseState } from './databases.ts';
 
 export const HEALTH_STATES = ['ok', 'degraded', 'failing', 'not_running', 'unknown'] as const;
@@ -44,7 +45,10 @@ const DAY_MS = 86_400_000;
 
 /** Asks both daemons at once and looks at the files. `now` in milliseconds since 1970. */
 export async function reportHealth(paths: StatePaths, now: number): Promise<Health> {
-  const [procmond, agent] = await Promise.all([askDaemon('procmond', paths, { request: 'health' }), askDaemon('sentinelagent', paths, { request: 'health' })]);
+  const [procmond, agent] = await Promise.all([
+    askDaemon('procmond', paths, { request: 'health' }),
+    askDaemon('sentinelagent', paths, { request: 'health' }),
+  ]);
   const components = [componentOf('procmond', procmond), componentOf('sentinelagent', agent)];
   const isFailing = components.some(({ state }) => state !== 'ok' && state !== 'degraded');
   const state = isFailing ? 'failing' : components.some(({ state }) => state === 'degraded') ? 'degraded' : 'ok';
@@ -56,7 +60,12 @@ function componentOf(component: Daemon, asked: Asked): ComponentHealth {
     return { component, state: asked.why === 'absent' ? 'not_running' : 'unknown', problems: [asked.message], details: null };
   }
   const said = textField(asked.body, 'state');
-  return { component, state: HEALTH_STATES.find((state) => state === said) ?? 'unknown', problems: textsField(asked.body, 'problems'), details: asked.body };
+  return {
+    component,
+    state: HEALTH_STATES.find((state) => state === said) ?? 'unknown',
+    problems: textsField(asked.body, 'problems'),
+    details: asked.body,
+  };
 }
 
 /** What a running procmond says is the newest entry of the ledger; null where none runs. */

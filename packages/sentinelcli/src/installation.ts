@@ -15,7 +15,7 @@ export type ExecutorPrograms = {
 const HERE = import.meta.dirname;
 const DETECTION = join(HERE, '..', '..', 'detection');
 
-/** The folder of rules that is shipped. */
+/** The folder of rules that is shipped, with their cases. */
 export function builtinRulesDirectory(): string {
   const beside = join(HERE, 'rules');
   return existsSync(beside) ? beside : join(DETECTION, 'rules');
@@ -26,5 +26,9 @@ export function executorPrograms(): ExecutorPrograms {
   const spawner = join(HERE, 'spawner.js');
   if (existsSync(spawner)) return { spawner, executor: join(HERE, 'executor.js'), nodeArguments: [] };
   const source = join(DETECTION, 'src', 'sql');
-  return { spawner: join(source, 'spawner-main.ts'), executor: join(source, 'executor-main.ts'), nodeArguments: ['--conditions=sentineld-source'] };
+  return {
+    spawner: join(source, 'spawner-main.ts'),
+    executor: join(source, 'executor-main.ts'),
+    nodeArguments: ['--conditions=sentineld-source'],
+  };
 }

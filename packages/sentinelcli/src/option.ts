@@ -21,7 +21,9 @@ export type Option<Value> = {
 };
 
 export type Options = Readonly<Record<string, Option<unknown>>>;
-export type OptionValues<Given extends Options> = { readonly [Name in keyof Given]: Given[Name] extends Option<infer Value> ? Value : never };
+export type OptionValues<Given extends Options> = {
+  readonly [Name in keyof Given]: Given[Name] extends Option<infer Value> ? Value : never;
+};
 
 const TEXT = { kind: 'text', repeatable: false, choices: [] } as const;
 
@@ -44,7 +46,10 @@ export function choice<const Word extends string>(words: readonly Word[], summar
     const found = words.find((word) => word === given);
     if (found !== undefined) return found;
     const nearest = nearestWord(given, words);
-    throw invalid(`--${name} ${given}: must be one of ${words.join(', ')}`, nearest === null ? undefined : `did you mean --${name} ${nearest}?`);
+    throw invalid(
+      `--${name} ${given}: must be one of ${words.join(', ')}`,
+      nearest === null ? undefined : `did you mean --${name} ${nearest}?`,
+    );
   };
   return { ...TEXT, summary, placeholder: words.join('|'), choices: words, read };
 }
@@ -68,7 +73,8 @@ export function duration(bounds: { readonly leastMs: number; readonly mostMs: nu
     if (given === undefined) return null;
     const value = parseDuration(given);
     if (value === null) throw invalid(`--${name} ${given}: must be a duration`, 'for instance 500ms, 30s, 5m, 1h or 7d');
-    if (value < bounds.leastMs || value > bounds.mostMs) throw invalid(`--${name} ${given}: must be between ${bounds.leastMs}ms and ${bounds.mostMs}ms`);
+    if (value < bounds.leastMs || value > bounds.mostMs)
+      throw invalid(`--${name} ${given}: must be between ${bounds.leastMs}ms and ${bounds.mostMs}ms`);
     return value;
   };
   return { ...TEXT, summary, placeholder: '1h', read };

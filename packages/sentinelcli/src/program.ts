@@ -2,6 +2,7 @@
  * The program without its surroundings: arguments in, exit status out. Errors of every kind end here, as text on
  * standard error, or as JSON where the command was asked for JSON.
  */
+import { resolve } from 'node:path';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import { loadConfig, type LoadedConfig } from '@sentineld/runtime/config/load';
@@ -10,7 +11,9 @@ import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail
 import { VERSION } from '@sentineld/runtime/version';
 import { GLOBAL_OPTIONS, parseCommandLine, type CommandLine } from './arguments.ts';
 import type { CommandContext, GivenArguments } from './command.ts';
+import { COMPLETE_WORD } from './commands/completion.ts';
 import { COMMANDS } from './commands/registry.ts';
+import { completionWords } from './completion-words.ts';
 import { jsonText } from './output/json.ts';
 import { createTerminal, type Terminal, type TextStream } from './output/terminal.ts';
 
@@ -25,6 +28,14 @@ export type Surroundings = {
 export async function runProgram(words: readonly string[], surroundings: Surroundings): Promise<number> {
   const terminal = createTerminal({ ...surroundings, noColor: words.includes('--no-color') });
   try {
+    if (words[0] === COMPLETE_WORD) {
+      terminal.out(
+        completionWords(words.slice(1), COMMANDS)
+          .map((word) => `${word}\n`)
+          .join(''),
+      );
+      return 0;
+    }
     return await runCommandLine(parseCommandLine(words, COMMANDS), terminal, surroundings);
   } catch (cause) {
     terminal.err(words.includes('--json') ? errorJson(cause) : errorText(cause));
@@ -51,9 +62,10 @@ async function runCommandLine(line: CommandLine, terminal: Terminal, surrounding
 function createContext({ options }: GivenArguments, terminal: Terminal, { environment, now }: Surroundings): CommandContext {
   const configFile = GLOBAL_OPTIONS.config.read('config', options.get('config') ?? []);
   const stateDir = GLOBAL_OPTIONS['state-dir'].read('state-dir', options.get('state-dir') ?? []);
-  const assignments = [...(stateDir === null ? [] : [`state_dir=${stateDir}`]), ...(options.get('set') ?? [])];
+  const assignments = [...(stateDir === null ? [] : [`state_dir=${JSON.stringify(resolve(stateDir))}`]), ...(options.get('set') ?? [])];
   let loaded: LoadedConfig | null = null;
-  const config = (): LoadedConfig => (loaded ??= loadConfig({ ...(configFile === null ? {} : { file: configFile }), assignments, environment }));
+  const config = (): LoadedConfig =>
+    (loaded ??= loadConfig({ ...(configFile === null ? {} : { file: configFile }), assignments, environment }));
   return { terminal, config, paths: () => statePaths(config().config.state_dir), environment, now: now ?? Date.now };
 }
 

@@ -7,7 +7,8 @@ import { formatLoadProblem } from '@sentineld/detection/rules/load-problem';
 import { SentinelError } from '@sentineld/model/error';
 import { withAgentReader } from './alert-store.ts';
 import type { CommandContext } from './command.ts';
-import { askDaemon, isRecord, listField, numberField, textField, textsField, type Asked } from './daemons.ts';
+import { askDaemon, type Asked } from './daemons.ts';
+import { isRecord, listField, numberField, textField, textsField } from './fields.ts';
 import { configuredRules } from './rule-files.ts';
 
 export type ListedRule = {
@@ -91,7 +92,9 @@ function listFromFiles(context: CommandContext, { message }: Extract<Asked, { re
 /** What the agent had loaded when it last ran; nothing where its database cannot be read. */
 function rulesInDatabase(context: CommandContext): readonly ListedRule[] {
   try {
-    const rows = withAgentReader(context.paths(), (reader) => reader.internal('SELECT * FROM temp.detection_rules WHERE removed_at IS NULL ORDER BY id'));
+    const rows = withAgentReader(context.paths(), (reader) =>
+      reader.internal('SELECT * FROM temp.detection_rules WHERE removed_at IS NULL ORDER BY id'),
+    );
     return rows.map((row) => ({
       id: textOf(row['id']),
       name: textOf(row['name']),

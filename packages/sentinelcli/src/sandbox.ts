@@ -46,7 +46,12 @@ export function refusedError(refusal: Refusal, sql: string): SentinelError {
 
 /** Why a statement that was let through gave no rows, as an error. */
 export function outcomeError(outcome: Exclude<RuleOutcome, { readonly outcome: 'ok' | 'refused' }>): SentinelError {
-  const hints = { timeout: 'give it longer with --timeout, or ask for less', memory: 'ask for less: fewer rows, no large sort', crashed: undefined, failed: undefined };
+  const hints = {
+    timeout: 'give it longer with --timeout, or ask for less',
+    memory: 'ask for less: fewer rows, no large sort',
+    crashed: undefined,
+    failed: undefined,
+  };
   const hint = hints[outcome.outcome];
   const [prefix = ''] = outcome.message.split(':');
   const code: ErrorCode = isErrorCode(prefix) ? prefix : outcome.outcome === 'crashed' ? 'executor.failed' : 'query.failed';

@@ -15,9 +15,7 @@ declare module 'yargs' {
     wrap(columns: number): Yargs;
     command(name: string, summary: string): Yargs;
     option(name: string, option: YargsOption): Yargs;
-    epilogue(text: string): Yargs;
     getHelp(): Promise<string>;
-    showCompletionScript(): Yargs;
   };
   export default function yargs(words?: readonly string[]): Yargs;
 }

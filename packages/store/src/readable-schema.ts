@@ -11,18 +11,51 @@ const SNAPSHOT_COLUMNS: readonly ReadableColumn[] = [
   { name: 'timestamp_ms', type: 'INTEGER', unit: 'ms since 1970', description: 'When that scan started.' },
   { name: 'pid', type: 'INTEGER', description: 'Process id in the initial pid namespace.' },
   { name: 'ppid', type: 'INTEGER', description: 'Process id of the parent; 0 for the first process and for kthreadd.' },
-  { name: 'name', type: 'TEXT', description: "The kernel's name of the process (comm), 15 bytes at most, chosen by the process itself. Of a kernel worker without what it works on: kworker/0:1." },
-  { name: 'exe_path', type: 'TEXT', nullable: true, description: 'Resolved path of the executable, without the suffix " (deleted)". NULL for kernel threads and where it may not be read.' },
-  { name: 'command_line', type: 'TEXT', unit: 'JSON array of strings', nullable: true, description: 'The arguments, argv[0] included. NULL where they may not be read; [] for kernel threads and zombies.' },
+  {
+    name: 'name',
+    type: 'TEXT',
+    description:
+      "The kernel's name of the process (comm), 15 bytes at most, chosen by the process itself. Of a kernel worker without what it works on: kworker/0:1.",
+  },
+  {
+    name: 'exe_path',
+    type: 'TEXT',
+    nullable: true,
+    description: 'Resolved path of the executable, without the suffix " (deleted)". NULL for kernel threads and where it may not be read.',
+  },
+  {
+    name: 'command_line',
+    type: 'TEXT',
+    unit: 'JSON array of strings',
+    nullable: true,
+    description: 'The arguments, argv[0] included. NULL where they may not be read; [] for kernel threads and zombies.',
+  },
   { name: 'start_time', type: 'INTEGER', unit: 'ms since 1970', description: 'When the process started.' },
-  { name: 'cpu_percent', type: 'REAL', unit: 'per cent of one core', nullable: true, description: 'CPU time since the scan before. NULL in the first scan that sees the process.' },
+  {
+    name: 'cpu_percent',
+    type: 'REAL',
+    unit: 'per cent of one core',
+    nullable: true,
+    description: 'CPU time since the scan before. NULL in the first scan that sees the process.',
+  },
   { name: 'memory_bytes', type: 'INTEGER', unit: 'bytes', description: 'Resident set size.' },
   { name: 'status', type: 'TEXT', description: 'running, sleeping, disk_sleep, zombie, stopped, traced, idle, dead or unknown.' },
-  { name: 'exe_hash', type: 'TEXT', unit: '64 hex digits', nullable: true, description: 'SHA-256 of the executable. NULL until it is computed, and where it cannot be read.' },
+  {
+    name: 'exe_hash',
+    type: 'TEXT',
+    unit: '64 hex digits',
+    nullable: true,
+    description: 'SHA-256 of the executable. NULL until it is computed, and where it cannot be read.',
+  },
   { name: 'hash_algorithm', type: 'TEXT', description: "Always 'sha256'." },
   { name: 'user_name', type: 'TEXT', nullable: true, description: 'Name of the user in /etc/passwd; NULL where there is none.' },
   { name: 'user_id', type: 'INTEGER', nullable: true, description: 'Effective user id.' },
-  { name: 'platform_data', type: 'TEXT', unit: 'JSON object', description: 'boot_id, start_ticks, gid, session, tty, and `unseen`: what could not be read and why.' },
+  {
+    name: 'platform_data',
+    type: 'TEXT',
+    unit: 'JSON object',
+    description: 'boot_id, start_ticks, gid, session, tty, and `unseen`: what could not be read and why.',
+  },
 ];
 
 const PROCESS_SNAPSHOTS: ReadableTable = {
@@ -36,7 +69,12 @@ const PROCESSES: ReadableTable = {
   description: 'The processes of the newest scan: the columns of process_snapshots and what rules need most.',
   columns: [
     ...SNAPSHOT_COLUMNS,
-    { name: 'cmdline', type: 'TEXT', nullable: true, description: 'The arguments joined by single spaces. NULL where they may not be read.' },
+    {
+      name: 'cmdline',
+      type: 'TEXT',
+      nullable: true,
+      description: 'The arguments joined by single spaces. NULL where they may not be read.',
+    },
     { name: 'parent_name', type: 'TEXT', nullable: true, description: 'name of the parent; NULL where the parent is not in the scan.' },
     { name: 'parent_exe', type: 'TEXT', nullable: true, description: 'exe_path of the parent.' },
     { name: 'parent_cmdline', type: 'TEXT', nullable: true, description: 'cmdline of the parent.' },
@@ -90,7 +128,13 @@ const COVERAGE: ReadableTable = {
   columns: [
     { name: 'scan_id', type: 'INTEGER', description: 'The scan.' },
     { name: 'timestamp_ms', type: 'INTEGER', unit: 'ms since 1970', description: 'Start of the scan.' },
-    { name: 'interval_ms', type: 'INTEGER', unit: 'ms', nullable: true, description: 'Time since the scan before: a process that lived within it was not seen. NULL for the first scan after a start.' },
+    {
+      name: 'interval_ms',
+      type: 'INTEGER',
+      unit: 'ms',
+      nullable: true,
+      description: 'Time since the scan before: a process that lived within it was not seen. NULL for the first scan after a start.',
+    },
     { name: 'source', type: 'TEXT', description: "How processes were found: 'poll'." },
     { name: 'processes_seen', type: 'INTEGER', description: 'Processes in the scan.' },
     { name: 'fully_visible', type: 'INTEGER', description: 'Of these: nothing was withheld.' },

@@ -21,11 +21,19 @@ export type AuthorizerOptions = {
   readonly schema: ReadableSchema;
   readonly functions: ReadonlySet<string>;
   readonly tableFunctions: readonly string[];
+  /** Folded names of everything that a FROM can mean apart from a statement's own CTEs: tables, views, modules. */
+  readonly knownTables: ReadonlySet<string>;
   readonly onAccess?: (access: ReadAccess, allowed: boolean) => void;
 };
 
 export type Authorizer = {
-  readonly decide: (action: number, first: string | null, second: string | null, database: string | null, accessor: string | null) => number;
+  readonly decide: (
+    action: number,
+    first: string | null,
+    second: string | null,
+    database: string | null,
+    accessor: string | null,
+  ) => number;
   /** Runs one of our own statements: it may also read every table and begin or end a transaction. */
   readonly asInternal: <T>(work: () => T) => T;
   /** The first access that was refused since `forgetDenial`. */
@@ -35,8 +43,13 @@ export type Authorizer = {
 
 const ACTION_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants)
-    .filter(([name, value]) => /^SQLITE_(CREATE|DROP|DELETE|INSERT|UPDATE|READ|SELECT|PRAGMA|TRANSACTION|SAVEPOINT|ATTACH|DETACH|ALTER|REINDEX|ANALYZE|FUNCTION|RECURSIVE)/.test(name) && typeof value === 'number')
-    .map(([name, value]) => [Number(value), name.slice('SQLITE_'.length).toLowerCase()]),
+    .filter(
+      ([name, value]) =>
+        /^SQLITE_(CREATE|DROP|DELETE|INSERT|UPDATE|READ|SELECT|PRAGMA|TRANSACTION|SAVEPOINT|ATTACH|DETACH|ALTER|REINDEX|ANALYZE|FUNCTION|RECURSIVE)/.test(
+          name,
+        ) && typeof value === 'number',
+    )
+    .map(([name, value]) => [value, name.slice('SQLITE_'.length).toLowerCase()]),
 );
 
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
@@ -46,7 +59,13 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   let internal = false;
   let denial: ReadAccess | undefined;
 
-  const allows = (action: number, first: string | null, second: string | null, database: string | null, accessor: string | null): boolean => {
+  const allows = (
+    action: number,
+    first: string | null,
+    second: string | null,
+    database: string | null,
+    accessor: string | null,
+  ): boolean => {
     if (action === constants.SQLITE_SELECT || action === constants.SQLITE_RECURSIVE) return true;
     if (action === constants.SQLITE_FUNCTION) return internal || options.functions.has((second ?? '').toLowerCase());
     if (action === constants.SQLITE_TRANSACTION) return internal;
@@ -81,12 +100,20 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
 }
 
 /** An empty column means: the table is used, no column of it is read. */
-function readableColumns({ schema, tableFunctions }: AuthorizerOptions): (table: string, column: string, accessor: string | null) => boolean {
-  const columns = new Map(schema.tables.map((table) => [table.name.toLowerCase(), new Set(table.columns.map(({ name }) => name.toLowerCase()))]));
+function readableColumns({
+  schema,
+  tableFunctions,
+  knownTables,
+}: AuthorizerOptions): (table: string, column: string, accessor: string | null) => boolean {
+  const columns = new Map(
+    schema.tables.map((table) => [table.name.toLowerCase(), new Set(table.columns.map(({ name }) => name.toLowerCase()))]),
+  );
   const hidden = new Set(schema.hiddenTables.map((name) => name.toLowerCase()));
   return (table, column, accessor) => {
     if (tableFunctions.includes(table)) return true;
     if (columns.get(table)?.has(column) === true || (columns.has(table) && column === '')) return true;
+    // A recursive CTE of which no column is read, as in SELECT count(*) FROM cte, is asked about like a table.
+    if (column === '' && !knownTables.has(table) && !/^(sqlite|pragma)_/.test(table)) return true;
     // Columns of hidden tables are read by views, which have a name. Not a wall: see the top of this file.
     return hidden.has(table) && (column === '' || (accessor ?? '') !== '');
   };
@@ -94,7 +121,8 @@ function readableColumns({ schema, tableFunctions }: AuthorizerOptions): (table:
 
 function describe(action: number, first: string | null, second: string | null): ReadAccess {
   const name = ACTION_NAMES.get(action) ?? `action ${action}`;
-  if (action === constants.SQLITE_FUNCTION) return { action: name, object: second, column: null, description: `call the function ${second ?? ''}` };
+  if (action === constants.SQLITE_FUNCTION)
+    return { action: name, object: second, column: null, description: `call the function ${second ?? ''}` };
   if (action === constants.SQLITE_READ) {
     const description = (second ?? '') === '' ? `read the table ${first ?? ''}` : `read the column ${first ?? ''}.${second ?? ''}`;
     return { action: name, object: first, column: second, description };

@@ -2,7 +2,7 @@
  * Errors of SQLite as errors of the product: a fault of the store, or of the statement. Result codes are from
  * https://sqlite.org/rescode.html; the low byte of an extended code is the primary one.
  */
-import { messageOf, SentinelError } from '@sentineld/model/error';
+import { errnoOf, messageOf, SentinelError } from '@sentineld/model/error';
 import type { ReadAccess } from './reader-authorizer.ts';
 
 const SQLITE_PERM = 3;
@@ -23,10 +23,19 @@ export function storeError(cause: unknown, path: string): SentinelError {
 export function queryError(cause: unknown, denied: ReadAccess | undefined, path: string): SentinelError {
   if (cause instanceof SentinelError) return cause;
   if (denied !== undefined) {
-    return new SentinelError('query.refused', { message: `The statement may not ${denied.description}`, hint: 'Read the documented tables and columns only.', cause, context: { ...denied } });
+    return new SentinelError('query.refused', {
+      message: `The statement may not ${denied.description}`,
+      hint: 'Read the documented tables and columns only.',
+      cause,
+      context: { ...denied },
+    });
   }
+  // SQLite's errors and node:sqlite's own have a code: what has none was thrown by the authorizer, which is ours.
+  if (errnoOf(cause) === undefined) return new SentinelError('internal.bug', { message: messageOf(cause), cause });
   const isOutOfMemory = primaryCode(cause) === SQLITE_NOMEM;
-  return environmentError(cause, path) ?? new SentinelError('query.failed', { message: messageOf(cause), cause, context: { isOutOfMemory } });
+  return (
+    environmentError(cause, path) ?? new SentinelError('query.failed', { message: messageOf(cause), cause, context: { isOutOfMemory } })
+  );
 }
 
 export function unreadableError(cause: unknown, path: string): SentinelError {
@@ -43,12 +52,19 @@ function environmentError(cause: unknown, path: string): SentinelError | undefin
   const code = primaryCode(cause);
   if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) {
     const hint = 'Restore it from a backup, or move it away and let its writer start a new one.';
-    return new SentinelError('store.corrupt', { message: `The database ${path} is damaged: ${messageOf(cause)}`, hint, cause, context: { path } });
+    return new SentinelError('store.corrupt', {
+      message: `The database ${path} is damaged: ${messageOf(cause)}`,
+      hint,
+      cause,
+      context: { path },
+    });
   }
   const isUnreadable = code === SQLITE_CANTOPEN || code === SQLITE_READONLY || code === SQLITE_IOERR || code === SQLITE_PERM;
   return isUnreadable ? unreadableError(cause, path) : undefined;
 }
 
 function primaryCode(thrown: unknown): number | undefined {
-  return typeof thrown === 'object' && thrown !== null && 'errcode' in thrown && typeof thrown.errcode === 'number' ? thrown.errcode & 0xff : undefined;
+  return typeof thrown === 'object' && thrown !== null && 'errcode' in thrown && typeof thrown.errcode === 'number'
+    ? thrown.errcode & 0xff
+    : undefined;
 }

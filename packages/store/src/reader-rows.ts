@@ -50,7 +50,8 @@ function toRow(values: unknown, columns: readonly string[]): ResultRow {
 /** Integers beyond 2^53 become decimal text, BLOBs hex text, infinities SQLite's own words: none of them survives JSON. */
 function toSqlValue(value: unknown): SqlValue {
   if (typeof value === 'string') return value;
-  if (typeof value === 'bigint') return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
+  if (typeof value === 'bigint')
+    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
   if (typeof value === 'number') return Number.isFinite(value) ? value : value > 0 ? 'Inf' : '-Inf';
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex');
   return null;

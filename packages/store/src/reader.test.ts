@@ -9,7 +9,14 @@ import { openReader, type Reader, type ReaderOptions } from './reader.ts';
 
 const SCHEMA: ReadableSchema = {
   tables: [
-    { name: 'plain', description: '', columns: [{ name: 'id', type: 'INTEGER', description: '' }, { name: 'v', type: 'BLOB', description: '' }] },
+    {
+      name: 'plain',
+      description: '',
+      columns: [
+        { name: 'id', type: 'INTEGER', description: '' },
+        { name: 'v', type: 'BLOB', description: '' },
+      ],
+    },
     { name: 'names', description: '', columns: [{ name: 'name', type: 'TEXT', description: '' }] },
     { name: 'alerts', description: '', columns: [{ name: 'title', type: 'TEXT', description: '' }] },
   ],
@@ -25,7 +32,10 @@ describe('reader', () => {
 
   const open = (options: Partial<ReaderOptions> = {}): Reader => {
     const reader = openReader({
-      databases: [{ schema: 'main', path: join(home, 'events.db') }, { schema: 'agent', path: join(home, 'agent.db') }],
+      databases: [
+        { schema: 'main', path: join(home, 'events.db') },
+        { schema: 'agent', path: join(home, 'agent.db') },
+      ],
       temporaryViews: [{ name: 'alerts', sql: 'SELECT title FROM agent.alert_row' }],
       schema: { ...SCHEMA, hiddenTables: [...SCHEMA.hiddenTables, 'alert_row'] },
       functions: new Set(['count', 'length', 'json_valid', 'like', 'hex', 'replace']),
@@ -71,9 +81,25 @@ describe('reader', () => {
     expect(query(reader, 'SELECT * FROM alerts')).toEqual([{ title: 't' }]);
   });
 
+  it('takes CTEs and subqueries of which no column is read', () => {
+    const reader = open();
+    const recursive = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3)';
+    expect(query(reader, `${recursive} SELECT count(*) AS n FROM c`)).toEqual([{ n: 3 }]);
+    expect(query(reader, `${recursive}, d AS (SELECT 1 FROM c) SELECT count(*) AS n FROM c, d, (SELECT 1 FROM d)`)).toEqual([{ n: 27 }]);
+    expect(query(reader, 'SELECT 1 AS one FROM plain WHERE EXISTS (SELECT 1 FROM names) LIMIT 1')).toEqual([{ one: 1 }]);
+  });
+
   it('gives values that survive JSON', () => {
     const rows = query(open(), 'SELECT v FROM plain ORDER BY id');
-    expect(rows).toEqual([{ v: '9007199254740993' }, { v: '00ff' }, { v: 'a\u0000\u001b' }, { v: '\ufffdA' }, { v: 'Inf' }, { v: 1.5 }, { v: -9007199254740991 }]);
+    expect(rows).toEqual([
+      { v: '9007199254740993' },
+      { v: '00ff' },
+      { v: 'a\u0000\u001b' },
+      { v: '\ufffdA' },
+      { v: 'Inf' },
+      { v: 1.5 },
+      { v: -9007199254740991 },
+    ]);
   });
 
   it('keeps columns of the same name apart, and takes __proto__ for a column', () => {
@@ -85,6 +111,10 @@ describe('reader', () => {
   it.each([
     ['SELECT v FROM secrets', 'read the column secrets.v'],
     ['SELECT 1 FROM secrets', 'read the table secrets'],
+    ['SELECT count(*) FROM SECRETS', 'read the table SECRETS'],
+    ['SELECT count(*) FROM dbstat', 'read the table dbstat'],
+    ['SELECT count(*) FROM pragma_database_list', 'read the table pragma_database_list'],
+    ['SELECT count(*) FROM sqlite_schema', 'read the table sqlite_schema'],
     ['SELECT inner_note FROM plain', 'read the column plain.inner_note'],
     ['SELECT name FROM identity', 'read the column identity.name'],
     ['WITH plain AS (SELECT v FROM secrets) SELECT v FROM plain', 'read the column secrets.v'],
@@ -110,7 +140,9 @@ describe('reader', () => {
 
   it('asks about everything that a statement touches', () => {
     const seen: string[] = [];
-    const reader = open({ onAccess: (access, allowed) => seen.push(`${allowed ? '+' : '-'}${access.action} ${access.object ?? ''}.${access.column ?? ''}`) });
+    const reader = open({
+      onAccess: (access, allowed) => seen.push(`${allowed ? '+' : '-'}${access.action} ${access.object ?? ''}.${access.column ?? ''}`),
+    });
     query(reader, "SELECT id FROM plain WHERE v LIKE 'x%'");
     expect(seen).toEqual(expect.arrayContaining(['+select .', '+read plain.id', '+read plain.v', '+function like.']));
   });
@@ -162,7 +194,9 @@ describe('reader', () => {
     const at = (path: string): ReaderOptions['databases'] => [{ schema: 'main', path }];
     const temporaryViews: ReaderOptions['temporaryViews'] = [];
     expect(codeOf(() => open({ databases: at(join(home, 'none.db')), temporaryViews }))).toBe('store.missing');
-    expect(codeOf(() => open({ databases: [...at(join(home, 'events.db')), { schema: 'agent', path: join(home, 'none.db') }] }))).toBe('store.missing');
+    expect(codeOf(() => open({ databases: [...at(join(home, 'events.db')), { schema: 'agent', path: join(home, 'none.db') }] }))).toBe(
+      'store.missing',
+    );
     writeFileSync(join(home, 'garbage.db'), 'x'.repeat(8_192));
     expect(codeOf(() => open({ databases: at(join(home, 'garbage.db')), temporaryViews }))).toBe('store.corrupt');
     expect(codeOf(() => open({ databases: at(home), temporaryViews }))).toBe('store.unreadable');

@@ -32,7 +32,7 @@ export type ReaderLimits = {
   readonly variableNumber: number;
 };
 
-export const DEFAULT_READER_LIMITS: ReaderLimits = {
+const DEFAULT_READER_LIMITS: ReaderLimits = {
   length: 2_000_000,
   sqlLength: 65_536,
   column: 512,
@@ -98,7 +98,11 @@ export function openReader(options: ReaderOptions): Reader {
       allowBareNamedParameters: false,
     });
     prepareConnection(database, options);
-    const authorizer = createAuthorizer({ ...options, tableFunctions: options.tableFunctions ?? ['json_each', 'json_tree'] });
+    const authorizer = createAuthorizer({
+      ...options,
+      tableFunctions: options.tableFunctions ?? ['json_each', 'json_tree'],
+      knownTables: knownTables(database, options.databases),
+    });
     database.setAuthorizer(authorizer.decide);
     return createReader({ database, authorizer, path: main.path });
   } catch (cause) {
@@ -184,6 +188,17 @@ function prepareConnection(database: DatabaseSync, options: ReaderOptions): void
   Object.assign(database.limits, DEFAULT_READER_LIMITS, options.limits, { attach: 0, triggerDepth: 0 });
 }
 
+function knownTables(database: DatabaseSync, databases: readonly ReaderDatabase[]): ReadonlySet<string> {
+  const sources = [
+    ...databases.map(({ schema }) => `SELECT name FROM ${quoteName(schema)}.sqlite_schema`),
+    'SELECT name FROM temp.sqlite_schema',
+    'SELECT name FROM pragma_module_list',
+  ];
+  const statement = database.prepare(sources.join(' UNION '));
+  const rows: readonly unknown[] = statement.all();
+  return new Set(rows.map((row) => String(Array.isArray(row) ? row[0] : '').toLowerCase()));
+}
+
 /** SQLite ignores a pragma that it does not know, so each one is read back. */
 function setPragma(database: DatabaseSync, name: string, value: number, schema = 'main'): void {
   const pragma = `PRAGMA ${quoteName(schema)}.${name}`;
@@ -193,11 +208,20 @@ function setPragma(database: DatabaseSync, name: string, value: number, schema =
   const actual = Array.isArray(row) ? Number(row[0]) : undefined;
   // An empty in-memory or temporary store has no mmap_size to report.
   if (actual === value || (name === 'mmap_size' && actual === undefined)) return;
-  throw new SentinelError('store.pragma', { message: `${pragma} is ${String(actual)} after it was set to ${value}`, hint: 'The SQLite of this Node is not one that SentinelD was tested with: use the Node version of package.json.' });
+  throw new SentinelError('store.pragma', {
+    message: `${pragma} is ${String(actual)} after it was set to ${value}`,
+    hint: 'The SQLite of this Node is not one that SentinelD was tested with: use the Node version of package.json.',
+  });
 }
 
 function iterate(statement: StatementSync, parameters: QueryParameters): Iterable<unknown> {
-  return isPositional(parameters) ? statement.iterate(...parameters) : statement.iterate({ ...parameters });
+  if (isPositional(parameters)) return statement.iterate(...parameters.map(toBound));
+  return statement.iterate(Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, toBound(value)])));
+}
+
+/** node:sqlite binds every number as REAL; an integer is given as one, so that it divides and joins texts as one. */
+function toBound(value: SqlValue): SqlValue | bigint {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
 }
 
 function isPositional(parameters: QueryParameters): parameters is readonly SqlValue[] {
@@ -218,7 +242,12 @@ function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {
       statSync(path);
     } catch (cause) {
       if (errnoOf(cause) === 'ENOENT') {
-        throw new SentinelError('store.missing', { message: `There is no database at ${path}`, hint: 'Its writer has not run yet, or the state directory is another one.', cause, context: { path } });
+        throw new SentinelError('store.missing', {
+          message: `There is no database at ${path}`,
+          hint: 'Its writer has not run yet, or the state directory is another one.',
+          cause,
+          context: { path },
+        });
       }
       throw unreadableError(cause, path);
     }

@@ -40,7 +40,10 @@ const OUTCOME: z.ZodType<RuleOutcome> = z.discriminatedUnion('outcome', [
 const ANSWER: z.ZodType<ExecutorAnswer> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('validation'),
-    validation: z.union([z.strictObject({ ok: z.literal(true), columns: z.array(z.string()) }), z.strictObject({ ok: z.literal(false), refusal: REFUSAL })]),
+    validation: z.union([
+      z.strictObject({ ok: z.literal(true), columns: z.array(z.string()) }),
+      z.strictObject({ ok: z.literal(false), refusal: REFUSAL }),
+    ]),
   }),
   z.strictObject({ kind: z.literal('outcome'), outcome: OUTCOME }),
   z.strictObject({ kind: z.literal('failed'), code: z.string(), message: z.string() }),

@@ -16,7 +16,11 @@ export function checkCharacters(sql: string, bounds: SqlBounds): Refusal | undef
   const match = REFUSED_CHARACTER.exec(sql);
   if (match !== null) {
     const codePoint = (match[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-    return refusal('characters', `The character U+${codePoint} may not be in a statement. Remove it; to look for it in data, write char(0x${codePoint}).`, spanAt(sql, match.index));
+    return refusal(
+      'characters',
+      `The character U+${codePoint} may not be in a statement. Remove it; to look for it in data, write char(0x${codePoint}).`,
+      spanAt(sql, match.index),
+    );
   }
   return checkTokens(sql);
 }
@@ -29,9 +33,12 @@ function checkTokens(sql: string): Refusal | undefined {
       return refusal('characters', 'This comment is not closed. End it with */.', span);
     }
     const isPlainWord = name !== 'COMMENT' && name !== 'STRING' && !QUOTES.includes(text.charAt(0));
-    // oxlint-disable-next-line no-control-regex -- ASCII is meant
     if (isPlainWord && /[^\x00-\x7f]/.test(text)) {
-      return refusal('characters', `'${text}' is read as a name. Write text between straight single quotes, and names with such letters between double quotes.`, span);
+      return refusal(
+        'characters',
+        `'${text}' is read as a name. Write text between straight single quotes, and names with such letters between double quotes.`,
+        span,
+      );
     }
   }
   return undefined;

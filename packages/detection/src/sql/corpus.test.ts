@@ -43,7 +43,9 @@ describe.skipIf(!isThere)('SQL corpus', () => {
     for (const { name, columns } of EVENTS_SCHEMA.tables.filter((table) => tables.every((known) => known.name !== table.name))) {
       writer.exec(`CREATE TABLE ${name}(${columns.map((column) => `${column.name} ${column.type}`).join(', ')})`);
     }
-    writer.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO process_snapshots(pid, ppid, name) SELECT i, i / 2, 'name' || i FROM n");
+    writer.exec(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO process_snapshots(pid, ppid, name) SELECT i, i / 2, 'name' || i FROM n",
+    );
     schema = { tables: tablesOf(writer), hiddenTables: [] };
     client = startTestExecutor({
       databases: [{ schema: 'main', path: join(home, 'corpus.db') }],
@@ -101,7 +103,11 @@ function isLeak(outcome: RuleOutcome): boolean {
 
 /** Every table but the secret one, with its columns, as SQLite knows them. */
 function tablesOf(database: DatabaseSync): readonly ReadableTable[] {
-  const rows = database.prepare("SELECT t.name AS name, group_concat(c.name) AS columns FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name <> 'secrets' GROUP BY t.name").all();
+  const rows = database
+    .prepare(
+      "SELECT t.name AS name, group_concat(c.name) AS columns FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name <> 'secrets' GROUP BY t.name",
+    )
+    .all();
   return rows.map(({ name, columns }) => ({
     name: String(name),
     description: '',

@@ -6,14 +6,29 @@ import type { AffectedProcess, ResultRow, SqlValue } from '@sentineld/model/rule
 import type { ReadableSchema } from '@sentineld/model/schema';
 import type { Reader } from '@sentineld/store/reader';
 
-const COLUMNS = ['pid', 'start_time', 'name', 'exe_path', 'command_line', 'user_name', 'ppid', 'parent_name', 'parent_exe', 'parent_cmdline'] as const;
+const COLUMNS = [
+  'pid',
+  'start_time',
+  'name',
+  'exe_path',
+  'command_line',
+  'user_name',
+  'ppid',
+  'parent_name',
+  'parent_exe',
+  'parent_cmdline',
+] as const;
 const MAX_PROCESSES = 100;
 
 /** In the order in which the rows name them, each once. Empty where the schema has no such view or no row has a pid. */
 export function readAffectedProcesses(reader: Reader, schema: ReadableSchema, rows: readonly ResultRow[]): readonly AffectedProcess[] {
-  const pids = [...new Set(rows.flatMap((row) => (typeof row['pid'] === 'number' && Number.isInteger(row['pid']) ? [row['pid']] : [])))].slice(0, MAX_PROCESSES);
+  const pids = [
+    ...new Set(rows.flatMap((row) => (typeof row['pid'] === 'number' && Number.isInteger(row['pid']) ? [row['pid']] : []))),
+  ].slice(0, MAX_PROCESSES);
   if (pids.length === 0 || !hasProcesses(schema)) return [];
-  const found = reader.internal(`SELECT ${COLUMNS.join(', ')} FROM processes WHERE pid IN (SELECT value FROM json_each(?1))`, [JSON.stringify(pids)]);
+  const found = reader.internal(`SELECT ${COLUMNS.join(', ')} FROM processes WHERE pid IN (SELECT value FROM json_each(?1))`, [
+    JSON.stringify(pids),
+  ]);
   const byPid = new Map(found.map((row) => [row['pid'], toAffectedProcess(row)]));
   return pids.flatMap((pid) => byPid.get(pid) ?? []);
 }

@@ -2,12 +2,14 @@
  * The agent's and the command line's way to the SQL sandbox: starts the spawner and asks it. Start it before the
  * process confines itself; once the spawner is gone it stays gone, and whoever holds the client is told by `closed`.
  */
+import { spawn } from 'node:child_process';
 import { EXIT_STATUS_BY_CODE, SentinelError, type ErrorCode } from '@sentineld/model/error';
 import type { Refusal, RuleOutcome, Validation } from '@sentineld/model/rule';
 import type { ReadableSchema } from '@sentineld/model/schema';
 import type { ReaderDatabase, ReaderView } from '@sentineld/store/reader';
+import type { StartProgram } from './child-program.ts';
 import { checkLength, DEFAULT_BOUNDS, refusal, RULE_PARAMETERS, type ParameterPolicy } from './policy.ts';
-import type { RunParameters } from './protocol.ts';
+import { childEnvironment, type RunParameters } from './protocol.ts';
 import { connectSpawner, type ExecutorEvent, type ExecutorReady, type Reply } from './spawner-connection.ts';
 
 export type { ExecutorEvent, ExecutorReady } from './spawner-connection.ts';
@@ -22,7 +24,13 @@ export type ExecutorLimits = {
   readonly maxSqlBytes: number;
 };
 
-export const DEFAULT_EXECUTOR_LIMITS: ExecutorLimits = { deadlineMs: 30_000, memoryBytes: 64 * 1024 * 1024, maxRows: 1_000, maxBytes: 4 * 1024 * 1024, maxSqlBytes: DEFAULT_BOUNDS.maxSqlBytes };
+const DEFAULT_EXECUTOR_LIMITS: ExecutorLimits = {
+  deadlineMs: 30_000,
+  memoryBytes: 64 * 1024 * 1024,
+  maxRows: 1_000,
+  maxBytes: 4 * 1024 * 1024,
+  maxSqlBytes: DEFAULT_BOUNDS.maxSqlBytes,
+};
 
 export type RunRequest = {
   readonly sql: string;
@@ -68,7 +76,15 @@ export function startExecutor(options: ExecutorOptions): ExecutorClient {
   const allowed = options.allowedParameters ?? RULE_PARAMETERS;
   const { databases, temporaryViews = [], schema, programs, nodeArguments = [], onEvent } = options;
   const settings = { databases, temporaryViews, schema, maxSqlBytes: limits.maxSqlBytes };
-  const { ask, ready, closed, close } = connectSpawner({ programs, nodeArguments, memoryBytes: limits.memoryBytes, settings, onEvent });
+  const start: StartProgram = (command, commandArguments) => spawn(command, commandArguments, { stdio: 'pipe', env: childEnvironment() });
+  const { ask, ready, closed, close } = connectSpawner({
+    start,
+    programs,
+    nodeArguments,
+    memoryBytes: limits.memoryBytes,
+    settings,
+    onEvent,
+  });
   // Frames have a cap of their own, so what is far too long is not sent.
   const tooLong = (sql: string): Refusal | undefined => checkLength(sql, limits.maxSqlBytes);
   return {
@@ -77,10 +93,20 @@ export function startExecutor(options: ExecutorOptions): ExecutorClient {
     close,
     validate: async (sql, allowedParameters = allowed) => {
       const refused = tooLong(sql);
-      return refused === undefined ? toValidation(await ask({ type: 'validate', sql, allowedParameters }, limits.deadlineMs)) : { ok: false, refusal: refused };
+      return refused === undefined
+        ? toValidation(await ask({ type: 'validate', sql, allowedParameters }, limits.deadlineMs))
+        : { ok: false, refusal: refused };
     },
     run: async (request) => {
-      const { sql, parameters = {}, allowedParameters = allowed, maxRows = limits.maxRows, maxBytes = limits.maxBytes, deadlineMs = limits.deadlineMs, enrich = false } = request;
+      const {
+        sql,
+        parameters = {},
+        allowedParameters = allowed,
+        maxRows = limits.maxRows,
+        maxBytes = limits.maxBytes,
+        deadlineMs = limits.deadlineMs,
+        enrich = false,
+      } = request;
       const refused = tooLong(sql);
       if (refused !== undefined) return { outcome: 'refused', refusal: refused, durationMs: 0 };
       return toOutcome(await ask({ type: 'run', sql, parameters, allowedParameters, maxRows, maxBytes, enrich }, deadlineMs));
@@ -91,12 +117,14 @@ export function startExecutor(options: ExecutorOptions): ExecutorClient {
 function toValidation(reply: Reply): Validation {
   if (reply.kind === 'lost') {
     // What cannot be judged in time or memory is the statement's fault; a crash may be ours.
-    if (reply.loss === 'timeout' || reply.loss === 'memory') return { ok: false, refusal: refusal('limit', `The statement is too costly to judge. ${reply.message}`, null) };
+    if (reply.loss === 'timeout' || reply.loss === 'memory')
+      return { ok: false, refusal: refusal('limit', `The statement is too costly to judge. ${reply.message}`, null) };
     throw new SentinelError('executor.failed', { message: reply.message });
   }
   const { answer } = reply;
   if (answer.kind === 'validation') return answer.validation;
-  if (answer.kind === 'failed') throw new SentinelError(isErrorCode(answer.code) ? answer.code : 'executor.failed', { message: answer.message });
+  if (answer.kind === 'failed')
+    throw new SentinelError(isErrorCode(answer.code) ? answer.code : 'executor.failed', { message: answer.message });
   throw new SentinelError('executor.failed', { message: 'The executor answered another question' });
 }
 

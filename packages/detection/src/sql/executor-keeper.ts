@@ -2,12 +2,26 @@
  * Keeps one warm executor and gives it requests in order. Whatever happens to the executor, every request gets exactly
  * one answer or one reason why there is none, and the next one finds a fresh executor.
  */
-import { startExecutorProcess, type ExecutorEnd, type ExecutorProcess } from './executor-process.ts';
+import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
+import { holdChild, type ChildProgram, type ProgramEnd, type StartProgram } from './child-program.ts';
 import { decodeFrame } from './frames.ts';
-import { EXIT_STALE, type ExecutorDeath, type ReadyFrame, type LossKind, type SpawnerInit, type SpawnerOutput, type SpawnerRequest } from './protocol.ts';
+import {
+  EXIT_STALE,
+  isReadyFrame,
+  type ExecutorDeath,
+  type ExecutorInit,
+  type ExecutorRequest,
+  type LossKind,
+  type ReadyFrame,
+  type SpawnerInit,
+  type SpawnerOutput,
+  type SpawnerRequest,
+} from './protocol.ts';
 import { cpuMs, ownMemoryBytes, watchRequest } from './watchdog.ts';
 
 export type KeeperOptions = {
+  readonly start: StartProgram;
   readonly init: SpawnerInit;
   /** For the reports of a ready executor: what holds for this process itself. */
   readonly spawner: readonly string[];
@@ -20,7 +34,7 @@ type Death = { readonly reason: ExecutorDeath['reason']; readonly message: strin
 
 /** What is known of one executor. */
 type Executor = {
-  readonly process: ExecutorProcess;
+  readonly process: ChildProgram;
   readonly startup: NodeJS.Timeout;
   /** Its own memory when it was ready; undefined until then. */
   readyBytes: number | undefined;
@@ -73,13 +87,25 @@ export class ExecutorKeeper {
 
   #start(): void {
     const executor: Executor = {
-      process: startExecutorProcess(this.#options.init, { onFrame: (body) => this.#takeFrame(executor, body), onExit: (end) => this.#takeExit(executor, end) }),
+      process: holdChild('The executor', this.#startProgram(), {
+        onFrame: (body) => this.#takeFrame(executor, body),
+        onEnd: (end) => this.#takeEnd(executor, end),
+      }),
       startup: setTimeout(() => kill(executor, 'crashed', `The executor was not ready after ${STARTUP_MS} ms`), STARTUP_MS),
       readyBytes: undefined,
       running: undefined,
       killedFor: undefined,
     };
     this.#executor = executor;
+    executor.process.send({ kind: 'init', settings: this.#options.init.settings } satisfies ExecutorInit);
+  }
+
+  /** Through setpriv, so that the kernel kills it when this process dies; without, should that be why it does not start. */
+  #startProgram(): ReturnType<StartProgram> {
+    const { start, init } = this.#options;
+    const setpriv = this.#failedStarts === 0 ? findSetpriv() : undefined;
+    if (setpriv === undefined) return start(init.command, init.commandArguments);
+    return start(setpriv, ['--pdeathsig', 'KILL', '--', init.command, ...init.commandArguments]);
   }
 
   #dispatch(): void {
@@ -94,7 +120,8 @@ export class ExecutorKeeper {
       onBreach: ({ kind, message }) => kill(executor, kind, message),
     });
     executor.running = { request, startedAt: performance.now(), unwatch };
-    executor.process.request({ kind: 'work', work: request.work, cpuSeconds: Math.ceil(request.deadlineMs / 1_000) + CPU_RESERVE_SECONDS });
+    const cpuSeconds = Math.ceil(request.deadlineMs / 1_000) + CPU_RESERVE_SECONDS;
+    executor.process.send({ kind: 'work', work: request.work, cpuSeconds } satisfies ExecutorRequest);
   }
 
   #takeFrame(executor: Executor, body: Buffer): void {
@@ -125,7 +152,7 @@ export class ExecutorKeeper {
     else this.#dispatch();
   }
 
-  #takeExit(executor: Executor, end: ExecutorEnd): void {
+  #takeEnd(executor: Executor, end: ProgramEnd): void {
     clearTimeout(executor.startup);
     executor.running?.unwatch();
     this.#executor = undefined;
@@ -150,7 +177,8 @@ export class ExecutorKeeper {
   }
 
   #restart(): void {
-    if (this.#isHopeless()) for (const { id } of this.#queue.splice(0)) this.#lose(id, 'crashed', `No executor can be started. ${this.#lastDeath}`);
+    if (this.#isHopeless())
+      for (const { id } of this.#queue.splice(0)) this.#lose(id, 'crashed', `No executor can be started. ${this.#lastDeath}`);
     if (this.#failedStarts === 0) this.#start();
     else this.#pause = setTimeout(() => this.#start(), Math.min(MAX_PAUSE_MS, 100 * 2 ** this.#failedStarts));
   }
@@ -171,18 +199,27 @@ function kill(executor: Executor, reason: Death['reason'], message: string): voi
   executor.process.kill();
 }
 
-function deathOf({ status, message }: ExecutorEnd): Death {
+function deathOf({ status, message }: ProgramEnd): Death {
   if (status === EXIT_STALE) return { reason: 'stale', message: 'The databases were replaced, or could not be opened before' };
   // What V8 writes when its heap is full. SQLite's own want of memory is an error of the statement.
   return { reason: /heap out of memory|Allocation failed/.test(message) ? 'memory' : 'crashed', message };
 }
 
+/** Written before the executor has seen any statement, so only its kind is looked at. */
 function readReady(body: Buffer): ReadyFrame | undefined {
   try {
     const value = decodeFrame(body);
-    const isReady = typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'ready';
-    // Written before the executor has seen any statement, so its shape is not doubted.
-    return isReady ? (value as ReadyFrame) : undefined;
+    return isReadyFrame(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The setpriv of util-linux; busybox has one without --pdeathsig, under its own name. */
+function findSetpriv(): string | undefined {
+  try {
+    const path = realpathSync('/usr/bin/setpriv');
+    return basename(path) === 'setpriv' ? path : undefined;
   } catch {
     return undefined;
   }

@@ -5,18 +5,16 @@
 import { messageOf } from '@sentineld/model/error';
 import { confineExecutor } from '@sentineld/runtime/lifecycle/confine-executor';
 import { createFrameReader, decodeFrame, encodeFrame, MAX_RESULT_BYTES } from './frames.ts';
-import { EXIT_STALE, type ExecutorAnswer, type ExecutorInit, type ReadyFrame, type ExecutorRequest } from './protocol.ts';
+import { EXIT_STALE, isExecutorInput, type ExecutorAnswer, type ExecutorInit, type ReadyFrame, type ExecutorRequest } from './protocol.ts';
 import { openSession } from './session.ts';
-
-type Input = ExecutorInit | ExecutorRequest;
 
 function main(): void {
   let handle: (request: ExecutorRequest) => void = () => process.exit(70);
   // The parent ends executors by SIGKILL or by closing their input; a Ctrl-C in its terminal is the parent's business.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   const frames = createFrameReader(MAX_RESULT_BYTES, (body) => {
-    // The parent is this program's own: its frames are taken as they are typed.
-    const input = decodeFrame(body) as Input;
+    const input = decodeFrame(body);
+    if (!isExecutorInput(input)) process.exit(70);
     if (input.kind === 'work') handle(input);
     else handle = start(input);
   });

@@ -35,12 +35,17 @@ describe('executor', () => {
     expect(ready).toMatchObject({ store: 'open', pid: expect.any(Number), spawnerPid: expect.any(Number) });
     expect(ready.detail.length).toBeGreaterThan(0);
     expect(ready.confined).toBe(ready.detail.every((text) => text.startsWith('spawner: ') || /^(limit|filter)/.test(text)));
-    const environment = readFileSync(`/proc/${ready.pid}/environ`, 'utf8').split('\0').filter((entry) => entry !== '');
-    expect(environment.map((entry) => entry.split('=')[0]).toSorted()).toEqual(['LANG', 'PATH']);
+    const environment = readFileSync(`/proc/${ready.pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((entry) => entry !== '');
+    expect(new Set(environment.map((entry) => entry.split('=')[0]))).toEqual(new Set(['LANG', 'PATH']));
   });
 
   it('validates with the names of the columns', async () => {
-    expect(await client.validate("SELECT pid, name AS n, count(*) OVER () FROM processes WHERE start_time < :now")).toEqual({ ok: true, columns: ['pid', 'n', 'count(*) OVER ()'] });
+    expect(await client.validate('SELECT pid, name AS n, count(*) OVER () FROM processes WHERE start_time < :now')).toEqual({
+      ok: true,
+      columns: ['pid', 'n', 'count(*) OVER ()'],
+    });
     expect(await client.validate('SELECT title FROM alerts')).toEqual({ ok: true, columns: ['title'] });
   });
 
@@ -60,26 +65,67 @@ describe('executor', () => {
   });
 
   it('runs in one snapshot with the scan and the processes that rows are about', async () => {
-    const outcome = await client.run({ sql: 'SELECT pid FROM processes WHERE pid >= :since ORDER BY pid DESC', parameters: { since: 100 }, enrich: true });
+    const outcome = await client.run({
+      sql: 'SELECT pid FROM processes WHERE pid >= :since ORDER BY pid DESC',
+      parameters: { since: 100 },
+      enrich: true,
+    });
     expect(outcome).toMatchObject({ outcome: 'ok', scanId: 2, rows: [{ pid: 200 }, { pid: 100 }], truncated: false });
     expect(outcome.outcome === 'ok' ? outcome.processes : []).toEqual([
-      { pid: 200, startTimeMs: 3000, name: 'bash', exePath: null, argv: null, user: null, ppid: 100, parentName: 'sshd', parentExe: '/usr/sbin/sshd', parentCmdline: 'sshd -D' },
-      { pid: 100, startTimeMs: 2000, name: 'sshd', exePath: '/usr/sbin/sshd', argv: ['sshd', '-D'], user: 'root', ppid: 1, parentName: 'init', parentExe: '/sbin/init', parentCmdline: '/sbin/init' },
+      {
+        pid: 200,
+        startTimeMs: 3000,
+        name: 'bash',
+        exePath: null,
+        argv: null,
+        user: null,
+        ppid: 100,
+        parentName: 'sshd',
+        parentExe: '/usr/sbin/sshd',
+        parentCmdline: 'sshd -D',
+      },
+      {
+        pid: 100,
+        startTimeMs: 2000,
+        name: 'sshd',
+        exePath: '/usr/sbin/sshd',
+        argv: ['sshd', '-D'],
+        user: 'root',
+        ppid: 1,
+        parentName: 'init',
+        parentExe: '/sbin/init',
+        parentCmdline: '/sbin/init',
+      },
     ]);
+    const counted =
+      'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5), m AS (SELECT pid FROM processes) SELECT count(*) AS c FROM n, m';
+    expect(rowsOf(await client.run({ sql: counted }))).toEqual([{ c: 15 }]);
     const many = await client.run({ sql: 'SELECT pid FROM process_snapshots', enrich: true });
     expect(many).toMatchObject({ processes: [{ pid: 1 }, { pid: 100 }], truncated: true });
     expect(rowsOf(await client.run({ sql: 'SELECT pid FROM processes WHERE pid < 0', enrich: true }))).toEqual([]);
   });
 
   it('wants a value for every parameter', async () => {
-    expect(await client.run({ sql: 'SELECT :now, :since FROM alerts', parameters: { now: 1 } })).toMatchObject({ outcome: 'refused', refusal: { code: 'parameter', message: 'No value was given for :since.' } });
-    expect(await client.run({ sql: 'SELECT :pid FROM alerts', parameters: { pid: 1 } })).toMatchObject({ outcome: 'refused', refusal: { code: 'parameter' } });
-    expect(rowsOf(await client.run({ sql: 'SELECT :a AS a, $a AS b FROM alerts', parameters: { a: "'; --" }, allowedParameters: 'any' }))).toEqual([{ a: "'; --", b: "'; --" }]);
-    expect(rowsOf(await client.run({ sql: 'SELECT ?2 AS a, ?1 AS b FROM alerts', parameters: [1, 2], allowedParameters: 'any' }))).toEqual([{ a: 2, b: 1 }]);
+    expect(await client.run({ sql: 'SELECT :now, :since FROM alerts', parameters: { now: 1 } })).toMatchObject({
+      outcome: 'refused',
+      refusal: { code: 'parameter', message: 'No value was given for :since.' },
+    });
+    expect(await client.run({ sql: 'SELECT :pid FROM alerts', parameters: { pid: 1 } })).toMatchObject({
+      outcome: 'refused',
+      refusal: { code: 'parameter' },
+    });
+    expect(
+      rowsOf(await client.run({ sql: 'SELECT :a AS a, $a AS b FROM alerts', parameters: { a: "'; --" }, allowedParameters: 'any' })),
+    ).toEqual([{ a: "'; --", b: "'; --" }]);
+    expect(rowsOf(await client.run({ sql: 'SELECT ?2 AS a, ?1 AS b FROM alerts', parameters: [1, 2], allowedParameters: 'any' }))).toEqual([
+      { a: 2, b: 1 },
+    ]);
   });
 
   it('returns hostile values as they are, large integers and BLOBs as text', async () => {
-    test.main.exec(`INSERT INTO process_snapshots(pid, scan_id, note) VALUES (9007199254740993, 3, CAST(x'ff00fe' AS TEXT)), (-9223372036854775808, 3, x'00ff'), (9007199254740991, 3, char(27, 8238, 0, 10, 65279) || '"\\'), (1e400, 3, '${'漢'.repeat(100_000)}')`);
+    test.main.exec(
+      `INSERT INTO process_snapshots(pid, scan_id, note) VALUES (9007199254740993, 3, CAST(x'ff00fe' AS TEXT)), (-9223372036854775808, 3, x'00ff'), (9007199254740991, 3, char(27, 8238, 0, 10, 65279) || '"\\'), (1e400, 3, '${'漢'.repeat(100_000)}')`,
+    );
     const rows = rowsOf(await client.run({ sql: 'SELECT pid, note FROM process_snapshots WHERE scan_id = 3' }));
     expect(rows).toEqual([
       { pid: '9007199254740993', note: '\ufffd\u0000\ufffd' },
@@ -88,20 +134,35 @@ describe('executor', () => {
       { pid: 'Inf', note: '漢'.repeat(100_000) },
     ]);
     // The schema of answers leaves out __proto__, which could be mistaken for something else further on.
-    expect(rowsOf(await client.run({ sql: "SELECT 1 AS a, 2 AS a, 3 AS __proto__ FROM alerts" }))).toEqual([{ a: 1, 'a:1': 2 }]);
+    expect(rowsOf(await client.run({ sql: 'SELECT 1 AS a, 2 AS a, 3 AS __proto__ FROM alerts' }))).toEqual([{ a: 1, 'a:1': 2 }]);
   });
 
   it('cuts results by rows and by bytes, and refuses values that grow without end', async () => {
     expect(rowsOf(await client.run({ sql: 'SELECT pid FROM process_snapshots' }))).toHaveLength(1_000);
-    expect(await client.run({ sql: 'SELECT note FROM process_snapshots WHERE scan_id = 2', maxBytes: 2_200 })).toMatchObject({ outcome: 'ok', truncated: true, rows: Array.from({ length: 10 }, () => ({ note: 'x'.repeat(200) })) });
+    expect(await client.run({ sql: 'SELECT note FROM process_snapshots WHERE scan_id = 2', maxBytes: 2_200 })).toMatchObject({
+      outcome: 'ok',
+      truncated: true,
+      rows: Array.from({ length: 10 }, () => ({ note: 'x'.repeat(200) })),
+    });
     const grown = `SELECT ${'replace('.repeat(6)}note${`, 'x', '${'x'.repeat(30)}')`.repeat(6)} FROM process_snapshots`;
     expect(await client.run({ sql: grown })).toMatchObject({ outcome: 'failed', message: expect.stringContaining('too big') });
   });
 
   it('refuses without asking SQLite what the validator refuses', async () => {
-    const statements = ['SELECT 1; DROP TABLE alerts', "ATTACH '/tmp/x.db' AS x", 'PRAGMA query_only = 0', "SELECT load_extension('x')", 'SELECT hex(randomblob(1e9))', 'SELECT v FROM secrets', 'x'.repeat(20_000_000)];
+    const statements = [
+      'SELECT 1; DROP TABLE alerts',
+      "ATTACH '/tmp/x.db' AS x",
+      'PRAGMA query_only = 0',
+      "SELECT load_extension('x')",
+      'SELECT hex(randomblob(1e9))',
+      'SELECT v FROM secrets',
+      'x'.repeat(20_000_000),
+    ];
     for (const sql of statements) expect(await client.run({ sql })).toMatchObject({ outcome: 'refused' });
-    expect(await client.validate('WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c')).toMatchObject({ ok: false, refusal: { code: 'recursion' } });
+    expect(await client.validate('WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c')).toMatchObject({
+      ok: false,
+      refusal: { code: 'recursion' },
+    });
   });
 
   it('kills what takes too long, and what needs too much memory; the next request finds a fresh executor', async () => {
@@ -114,7 +175,12 @@ describe('executor', () => {
     expect(rowsOf(await next)).toEqual([{ title: 'first' }]);
     expect(await client.run({ sql: GREEDY })).toMatchObject({ outcome: 'memory', message: expect.stringContaining('64 MB') });
     expect(rowsOf(await client.run({ sql: 'SELECT title FROM alerts' }))).toEqual([{ title: 'first' }]);
-    expect(events.map((event) => (event.kind === 'executor_died' ? event.reason : event.kind))).toEqual(['timeout', 'executor_ready', 'memory', 'executor_ready']);
+    expect(events.map((event) => (event.kind === 'executor_died' ? event.reason : event.kind))).toEqual([
+      'timeout',
+      'executor_ready',
+      'memory',
+      'executor_ready',
+    ]);
   });
 
   it('starts another executor when one is killed from outside, idle or at work', async () => {
@@ -153,20 +219,28 @@ describe('executor without its databases', () => {
     renameSync(path, aside);
     const client = startTestExecutor({ databases: [{ schema: 'main', path }] });
     expect(await client.ready).toMatchObject({ store: expect.stringContaining('store.missing') });
-    expect(await client.run({ sql: 'SELECT pid FROM processes' })).toMatchObject({ outcome: 'failed', message: expect.stringContaining('store.missing') });
+    expect(await client.run({ sql: 'SELECT pid FROM processes' })).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('store.missing'),
+    });
     await expect(client.validate('SELECT pid FROM processes')).rejects.toMatchObject({ code: 'store.missing' });
     // A statement that no database could make right is refused without one.
     expect(await client.validate('SELECT v FROM secrets')).toMatchObject({ ok: false, refusal: { code: 'table' } });
     expect(existsSync(path)).toBe(false);
 
     renameSync(aside, path);
-    await expect.poll(() => client.run({ sql: 'SELECT max(pid) AS pid FROM processes' }), { timeout: 5_000 }).toMatchObject({ outcome: 'ok', rows: [{ pid: 200 }] });
+    await expect
+      .poll(() => client.run({ sql: 'SELECT max(pid) AS pid FROM processes' }), { timeout: 5_000 })
+      .toMatchObject({ outcome: 'ok', rows: [{ pid: 200 }] });
     rmSync(path);
     const other = new DatabaseSync(path);
     other.exec("CREATE TABLE processes(pid INTEGER, name TEXT); INSERT INTO processes VALUES (7, 'x')");
     other.close();
     expect(await client.run({ sql: 'SELECT pid FROM processes' })).toMatchObject({ outcome: 'ok', rows: [{ pid: 7 }], scanId: null });
-    expect(await client.run({ sql: 'SELECT note FROM process_snapshots' })).toMatchObject({ outcome: 'failed', message: expect.stringContaining('store.missing') });
+    expect(await client.run({ sql: 'SELECT note FROM process_snapshots' })).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('store.missing'),
+    });
     await client.close();
     expect(readdirSync(test.home).filter((name) => name.startsWith('events'))).toEqual(['events.db']);
     rmSync(test.home, { recursive: true });

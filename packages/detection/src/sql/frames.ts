@@ -43,7 +43,10 @@ export function createFrameReader(maxBytes: number, onBody: (body: Buffer) => vo
   let isBody = false;
   let failed = false;
   const take = (): void => {
-    const all = chunks.length === 1 && chunks[0] !== undefined ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].byteLength) : Buffer.concat(chunks);
+    const all =
+      chunks.length === 1 && chunks[0] !== undefined
+        ? Buffer.from(chunks[0].buffer, chunks[0].byteOffset, chunks[0].byteLength)
+        : Buffer.concat(chunks);
     const part = all.subarray(0, wanted);
     chunks = all.length > wanted ? [all.subarray(wanted)] : [];
     held -= wanted;

@@ -26,17 +26,20 @@ describe('functions', () => {
       'load_extension', 'randomblob', 'zeroblob', 'random', 'sqlite_version', 'sqlite_source_id', 'sqlite_compileoption_get', 'sqlite_log', 'last_insert_rowid',
       'changes', 'total_changes', 'fts3_tokenizer', 'fts5', 'rtreenode', 'geopoly_svg', 'readfile', 'writefile', 'edit', 'regexp', 'like', 'glob', 'match', 'subtype', 'unistr',
     ]; // prettier-ignore
-    for (const name of dangerous) {
-      expect(verdictOf(`SELECT ${name}('x')`), name).toBe('function');
-      expect(verdictOf(`SELECT "${name.toUpperCase()}"('x')`), name).toBe('function');
-    }
+    const taken = dangerous.filter((name) =>
+      [`SELECT ${name}('x')`, `SELECT "${name.toUpperCase()}"('x')`].some((sql) => verdictOf(sql) !== 'function'),
+    );
+    expect(taken).toEqual([]);
     expect(AUTHORIZED_FUNCTIONS.has('regexp')).toBe(false);
   });
 
-  it.each(["count(*) FILTER (WHERE random())", "sum(1) OVER (ORDER BY random())", "group_concat('a' ORDER BY random())", "CASE WHEN 1 THEN random() END", "1 LIKE 'x' ESCAPE random()"])(
-    'are found within %s',
-    (expression) => expect(verdictOf(`SELECT ${expression}`)).toBe('function'),
-  );
+  it.each([
+    'count(*) FILTER (WHERE random())',
+    'sum(1) OVER (ORDER BY random())',
+    "group_concat('a' ORDER BY random())",
+    'CASE WHEN 1 THEN random() END',
+    "1 LIKE 'x' ESCAPE random()",
+  ])('are found within %s', (expression) => expect(verdictOf(`SELECT ${expression}`)).toBe('function'));
 
   it.each([
     ["printf('%s %5d %-10.3f %% %x %q', 1, 2, 3, 4, 5)", 'ok'],

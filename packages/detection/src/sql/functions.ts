@@ -11,16 +11,71 @@ export type FunctionGroup = { readonly why: string; readonly names: readonly str
 
 /** All of them are pure: they compute from their arguments, and their result is capped by SQLite's length limit. */
 export const OFFERED_FUNCTIONS: readonly FunctionGroup[] = [
-  { why: 'counting and adding up', names: ['count', 'sum', 'total', 'avg', 'min', 'max', 'median', 'percentile', 'group_concat', 'string_agg'] },
-  { why: 'order and neighbours within a window', names: ['row_number', 'rank', 'dense_rank', 'percent_rank', 'cume_dist', 'ntile', 'lag', 'lead', 'first_value', 'last_value', 'nth_value'] },
+  {
+    why: 'counting and adding up',
+    names: ['count', 'sum', 'total', 'avg', 'min', 'max', 'median', 'percentile', 'group_concat', 'string_agg'],
+  },
+  {
+    why: 'order and neighbours within a window',
+    names: [
+      'row_number',
+      'rank',
+      'dense_rank',
+      'percent_rank',
+      'cume_dist',
+      'ntile',
+      'lag',
+      'lead',
+      'first_value',
+      'last_value',
+      'nth_value',
+    ],
+  },
   { why: 'choosing a value', names: ['coalesce', 'ifnull', 'nullif', 'iif', 'if', 'likely', 'unlikely', 'likelihood'] },
   { why: 'looking at text', names: ['length', 'octet_length', 'instr', 'substr', 'substring', 'unicode', 'typeof'] },
-  { why: 'changing text', names: ['lower', 'upper', 'trim', 'ltrim', 'rtrim', 'replace', 'concat', 'concat_ws', 'char', 'hex', 'unhex', 'quote'] },
+  {
+    why: 'changing text',
+    names: ['lower', 'upper', 'trim', 'ltrim', 'rtrim', 'replace', 'concat', 'concat_ws', 'char', 'hex', 'unhex', 'quote'],
+  },
   { why: 'writing a line; the format is a literal and its widths are bounded', names: ['printf', 'format'] },
   { why: 'reading JSON columns', names: ['json', 'json_valid', 'json_type', 'json_extract', 'json_array_length', 'json_error_position'] },
-  { why: 'making JSON of rows', names: ['json_array', 'json_object', 'json_quote', 'json_group_array', 'json_group_object', 'json_set', 'json_insert', 'json_replace', 'json_remove', 'json_patch'] },
+  {
+    why: 'making JSON of rows',
+    names: [
+      'json_array',
+      'json_object',
+      'json_quote',
+      'json_group_array',
+      'json_group_object',
+      'json_set',
+      'json_insert',
+      'json_replace',
+      'json_remove',
+      'json_patch',
+    ],
+  },
   { why: 'times', names: ['date', 'time', 'datetime', 'julianday', 'unixepoch', 'strftime', 'timediff'] },
-  { why: 'arithmetic', names: ['abs', 'round', 'sign', 'ceil', 'ceiling', 'floor', 'trunc', 'mod', 'pow', 'power', 'sqrt', 'exp', 'ln', 'log', 'log2', 'log10'] },
+  {
+    why: 'arithmetic',
+    names: [
+      'abs',
+      'round',
+      'sign',
+      'ceil',
+      'ceiling',
+      'floor',
+      'trunc',
+      'mod',
+      'pow',
+      'power',
+      'sqrt',
+      'exp',
+      'ln',
+      'log',
+      'log2',
+      'log10',
+    ],
+  },
 ];
 
 /** Functions that operators and keywords become: SQLite asks the authorizer about them, a statement may not call them. */
@@ -52,10 +107,15 @@ export function checkFunctions({ nodes }: Statement, policy: SqlPolicy): Refusal
     if (node.type !== 'FunctionCallExpr' && node.type !== 'FunctionCallStarExpr') continue;
     const name = foldName(node.name.name);
     if (!OFFERED.has(name)) {
-      return refusal('function', `The function ${node.name.name} is not offered. ${HINTS[name] ?? 'docs/rules.md lists the functions that are.'}`, node.name.span);
+      return refusal(
+        'function',
+        `The function ${node.name.name} is not offered. ${HINTS[name] ?? 'docs/rules.md lists the functions that are.'}`,
+        node.name.span,
+      );
     }
     const args = node.type === 'FunctionCallExpr' ? (node.args ?? []) : [];
-    if (args.length > bounds.maxArguments) return refusal('limit', `${name}() has ${args.length} arguments, at most ${bounds.maxArguments} are taken.`, node.span);
+    if (args.length > bounds.maxArguments)
+      return refusal('limit', `${name}() has ${args.length} arguments, at most ${bounds.maxArguments} are taken.`, node.span);
     const wrong = FORMAT_FUNCTIONS.includes(name) ? formatFault(args[0], bounds.maxFormatWidth) : undefined;
     if (wrong !== undefined) return refusal('function', `${name}(): ${wrong}`, args[0]?.span ?? node.span);
   }

@@ -26,14 +26,24 @@ export type FromItem = {
 export function checkJoins({ nodes }: Statement, policy: SqlPolicy): Refusal | undefined {
   const bounds = boundsOf(policy);
   const selects = nodes.filter((node) => node.type === 'SelectFrom' || node.type === 'SelectValues').length;
-  if (selects > bounds.maxSelects) return refusal('limit', `The statement has ${selects} SELECTs, at most ${bounds.maxSelects} are run. Use IN with a list, or CTEs.`, null);
+  if (selects > bounds.maxSelects)
+    return refusal(
+      'limit',
+      `The statement has ${selects} SELECTs, at most ${bounds.maxSelects} are run. Use IN with a list, or CTEs.`,
+      null,
+    );
   for (const node of nodes) {
     if (node.type !== 'SelectFrom' || node.from === undefined) continue;
     const items = fromItems(node.from, policy);
-    if (items.length > bounds.maxFromItems) return refusal('limit', `This FROM has ${items.length} tables, at most ${bounds.maxFromItems} are joined.`, node.from.span);
+    if (items.length > bounds.maxFromItems)
+      return refusal('limit', `This FROM has ${items.length} tables, at most ${bounds.maxFromItems} are joined.`, node.from.span);
     const groups = countGroups(node, items);
     if (groups > bounds.maxUnlinkedItems) {
-      return refusal('join', `Nothing links ${groups} of these tables to each other, so every row meets every row. Join them ON a column of both.`, node.from.span);
+      return refusal(
+        'join',
+        `Nothing links ${groups} of these tables to each other, so every row meets every row. Join them ON a column of both.`,
+        node.from.span,
+      );
     }
   }
   return undefined;
@@ -50,8 +60,11 @@ export function fromItems(from: FromClause, policy: SqlPolicy): readonly FromIte
 }
 
 /** Conditions of WHERE and ON, split at AND. */
-export function conditionsOf(select: SelectFrom): readonly Expr[] {
-  return [...split(select.whereClause), ...joinsOf(select.from).flatMap(({ constraint }) => (constraint?.type === 'OnJoinConstraint' ? split(constraint.expr) : []))];
+function conditionsOf(select: SelectFrom): readonly Expr[] {
+  return [
+    ...split(select.whereClause),
+    ...joinsOf(select.from).flatMap(({ constraint }) => (constraint?.type === 'OnJoinConstraint' ? split(constraint.expr) : [])),
+  ];
 }
 
 /** Conditions that every row of the result meets: an ON of an outer join only says which rows stay without a partner. */
@@ -75,7 +88,8 @@ export function countGroups(select: SelectFrom, items: readonly FromItem[]): num
     if (at > 0 && (isNatural || joined.constraint?.type === 'UsingJoinConstraint')) link([at - 1, at]);
   }
   items.forEach(({ table }, at) => {
-    if (table.type === 'TableCallSelectTable') link([...new Set([at, ...(table.args ?? []).flatMap((argument) => mentionedItems(argument, items))])]);
+    if (table.type === 'TableCallSelectTable')
+      link([...new Set([at, ...(table.args ?? []).flatMap((argument) => mentionedItems(argument, items))])]);
   });
   const isCounted = items.map(({ table }) => !isOneRow(table));
   return new Set(groups.filter((_, at) => isCounted[at])).size;
@@ -83,7 +97,9 @@ export function countGroups(select: SelectFrom, items: readonly FromItem[]): num
 
 function joinsOf(from: FromClause | undefined): readonly JoinedSelectTable[] {
   if (from === undefined) return [];
-  const inner = [from.select, ...(from.joins ?? []).map(({ table }) => table)].flatMap((table) => (table?.type === 'SubSelectTable' ? joinsOf(table.from) : []));
+  const inner = [from.select, ...(from.joins ?? []).map(({ table }) => table)].flatMap((table) =>
+    table?.type === 'SubSelectTable' ? joinsOf(table.from) : [],
+  );
   return [...(from.joins ?? []), ...inner];
 }
 

@@ -8,8 +8,10 @@ import { foldName, refusal, type SqlPolicy } from './policy.ts';
 import type { Statement } from './statement.ts';
 
 /** Messages of SQLite's resolver (resolve.c, select.c) that end in a name. */
-const NAME_AT_FAULT = /^(?<what>no such column|ambiguous column name|no such function|no such table|wrong number of arguments to function|misuse of aggregate(?: function)?|misuse of window function|no such window|circular reference): "?(?<name>[^\s"()]+)/;
-const CALL_AT_FAULT = /(?<what>wrong number of arguments to function|misuse of aggregate|misuse of aggregate function|misuse of window function) (?<name>[^\s()]+)\(\)/;
+const NAME_AT_FAULT =
+  /^(?<what>no such column|ambiguous column name|no such function|no such table|wrong number of arguments to function|misuse of aggregate(?: function)?|misuse of window function|no such window|circular reference): "?(?<name>[^\s"()]+)/;
+const CALL_AT_FAULT =
+  /(?<what>wrong number of arguments to function|misuse of aggregate|misuse of aggregate function|misuse of window function) (?<name>[^\s()]+)\(\)/;
 
 /** A refusal for what SQLite said when it prepared the statement. */
 export function refusalOfSqlite(message: string, statement: Statement, policy: SqlPolicy): Refusal {
@@ -17,8 +19,17 @@ export function refusalOfSqlite(message: string, statement: Statement, policy: S
   const name = groups?.['name'];
   if (name === undefined) return refusal('sqlite', `SQLite refuses this: ${message}.`, null);
   const node = statement.nodes.find((candidate) => isNamed(candidate, name));
-  if (groups?.['what'] === 'no such column') return refusal('column', `There is no column ${name}. ${columnHint(name, statement, policy)}${message.includes('string literal') ? ' Text goes between single quotes.' : ''}`, node?.span ?? null);
-  return refusal(groups?.['what'] === 'ambiguous column name' ? 'column' : 'sqlite', `SQLite refuses this: ${message}.`, node?.span ?? null);
+  if (groups?.['what'] === 'no such column')
+    return refusal(
+      'column',
+      `There is no column ${name}. ${columnHint(name, statement, policy)}${message.includes('string literal') ? ' Text goes between single quotes.' : ''}`,
+      node?.span ?? null,
+    );
+  return refusal(
+    groups?.['what'] === 'ambiguous column name' ? 'column' : 'sqlite',
+    `SQLite refuses this: ${message}.`,
+    node?.span ?? null,
+  );
 }
 
 /** `name` as SQLite writes it: column, table.column or schema.table.column. */
@@ -38,5 +49,7 @@ function columnHint(name: string, { nodes }: Statement, policy: SqlPolicy): stri
   const columns = tables.flatMap((table) => table.columns.map((column) => column.name));
   const nearest = nearestWord(name.split('.').at(-1) ?? name, columns);
   if (nearest !== null) return `Did you mean ${nearest}?`;
-  return tables.length === 0 ? 'The statement reads no table that has columns.' : `${tables.map((table) => table.name).join(' and ')} ${tables.length === 1 ? 'has' : 'have'}: ${[...new Set(columns)].join(', ')}.`;
+  return tables.length === 0
+    ? 'The statement reads no table that has columns.'
+    : `${tables.map((table) => table.name).join(' and ')} ${tables.length === 1 ? 'has' : 'have'}: ${[...new Set(columns)].join(', ')}.`;
 }

@@ -34,7 +34,8 @@ const COLLATIONS = ['binary', 'nocase', 'rtrim'];
 
 export function checkNodes({ nodes }: Statement): Refusal | undefined {
   for (const node of nodes) {
-    if (!ALLOWED.has(node.type)) return refusal('node', HINTS[node.type] ?? `This kind of syntax (${node.type}) is not offered.`, node.span);
+    if (!ALLOWED.has(node.type))
+      return refusal('node', HINTS[node.type] ?? `This kind of syntax (${node.type}) is not offered.`, node.span);
     if (node.type === 'CollateExpr' && !COLLATIONS.includes(node.collation.toLowerCase())) {
       return refusal('node', `There is no collation ${node.collation}. There are BINARY, NOCASE and RTRIM.`, node.span);
     }

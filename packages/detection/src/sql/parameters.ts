@@ -31,7 +31,10 @@ export function parameterNames({ nodes }: Statement): readonly string[] {
  * Values in the form in which SQLite takes them: by position where the statement has ?, by prefixed name otherwise.
  * The name of the first parameter without a value where there is one: SQLite would take it for NULL.
  */
-export function bindingsOf(names: readonly string[], values: Readonly<Record<string, SqlValue>> | readonly SqlValue[]): Readonly<Record<string, SqlValue>> | readonly SqlValue[] | string {
+export function bindingsOf(
+  names: readonly string[],
+  values: Readonly<Record<string, SqlValue>> | readonly SqlValue[],
+): Readonly<Record<string, SqlValue>> | readonly SqlValue[] | string {
   const [first] = names;
   if (first === undefined) return [];
   if (first.startsWith('?')) return isList(values) && values.length > 0 ? values : first;

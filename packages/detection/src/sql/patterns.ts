@@ -23,7 +23,7 @@ function checkPattern(sql: string, node: LikeExpr, bounds: SqlBounds): Refusal |
     return refusal('function', `${operator} is not offered: its time cannot be bounded. Use LIKE, GLOB or instr().`, node.span);
   }
   const escape = unwrap(node.escape);
-  if (escape !== undefined && (escape.type !== 'StringLiteral' || [...escape.value].length !== 1)) {
+  if (escape !== undefined && (escape.type !== 'StringLiteral' || Array.from(escape.value).length !== 1)) {
     return refusal('pattern', "ESCAPE takes one literal character, such as '\\'.", escape.span);
   }
   const pattern = unwrap(node.rhs);
@@ -32,11 +32,20 @@ function checkPattern(sql: string, node: LikeExpr, bounds: SqlBounds): Refusal |
     return refusal('pattern', 'Between double quotes stands the name of a column. Write text between single quotes.', pattern.span);
   }
   if (pattern?.type !== 'StringLiteral') {
-    return refusal('pattern', `The pattern of ${operator} has to be a literal text. To look for one column's value in another, write instr(a, b) > 0.`, node.rhs.span);
+    return refusal(
+      'pattern',
+      `The pattern of ${operator} has to be a literal text. To look for one column's value in another, write instr(a, b) > 0.`,
+      node.rhs.span,
+    );
   }
-  if (pattern.value.length > bounds.maxPatternLength) return refusal('pattern', `The pattern is longer than ${bounds.maxPatternLength} characters.`, pattern.span);
+  if (pattern.value.length > bounds.maxPatternLength)
+    return refusal('pattern', `The pattern is longer than ${bounds.maxPatternLength} characters.`, pattern.span);
   const wildcard = operator === 'LIKE' ? '%' : '*';
   const count = pattern.value.split(wildcard).length - 1;
   if (count <= bounds.maxWildcards) return undefined;
-  return refusal('pattern', `The pattern has ${count} times ${wildcard}, at most ${bounds.maxWildcards} are taken. Write several conditions, joined by AND.`, pattern.span);
+  return refusal(
+    'pattern',
+    `The pattern has ${count} times ${wildcard}, at most ${bounds.maxWildcards} are taken. Write several conditions, joined by AND.`,
+    pattern.span,
+  );
 }

@@ -73,5 +73,9 @@ export function foldName(name: string): string {
 export function checkLength(sql: string, maxSqlBytes: number): Refusal | undefined {
   const bytes = Buffer.byteLength(sql);
   if (bytes <= maxSqlBytes) return undefined;
-  return refusal('limit', `The statement has ${bytes} bytes, at most ${maxSqlBytes} are read. Split it, or move lists into a shorter test.`, null);
+  return refusal(
+    'limit',
+    `The statement has ${bytes} bytes, at most ${maxSqlBytes} are read. Split it, or move lists into a shorter test.`,
+    null,
+  );
 }

@@ -67,7 +67,12 @@ export type SpawnerInput = SpawnerInit | SpawnerRequest;
 /** Why a request has no answer. */
 export type LossKind = 'timeout' | 'memory' | 'crashed' | 'failed';
 
-export type ExecutorDeath = { readonly kind: 'executor_died'; readonly pid: number; readonly reason: LossKind | 'retired' | 'stale'; readonly message: string };
+export type ExecutorDeath = {
+  readonly kind: 'executor_died';
+  readonly pid: number;
+  readonly reason: LossKind | 'retired' | 'stale';
+  readonly message: string;
+};
 
 export type SpawnerOutput =
   | { readonly kind: 'executor_ready'; readonly ready: ReadyFrame; readonly spawner: readonly string[] }
@@ -80,9 +85,34 @@ export type SpawnerOutput =
 export const EXIT_STALE = 75;
 
 /** Flags of Node for the spawner and the executors: small heaps, and no warnings on stderr. */
-export const CHILD_NODE_FLAGS: readonly string[] = ['--max-old-space-size=128', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
+export const CHILD_NODE_FLAGS: readonly string[] = [
+  '--max-old-space-size=128',
+  '--max-semi-space-size=2',
+  '--disable-warning=ExperimentalWarning',
+];
 
 /** The environment of children: nothing of the parent's, which may hold credentials. */
 export function childEnvironment(): Record<string, string> {
   return { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' };
+}
+
+/** Frames of a parent, or of a child before it saw any statement, are taken for what their kind says. */
+export function isSpawnerInput(value: unknown): value is SpawnerInput {
+  return hasKind(value, ['init', 'request']);
+}
+
+export function isSpawnerOutput(value: unknown): value is SpawnerOutput {
+  return hasKind(value, ['executor_ready', 'executor_died', 'answer', 'lost']);
+}
+
+export function isExecutorInput(value: unknown): value is ExecutorInit | ExecutorRequest {
+  return hasKind(value, ['init', 'work']);
+}
+
+export function isReadyFrame(value: unknown): value is ReadyFrame {
+  return hasKind(value, ['ready']);
+}
+
+function hasKind(value: unknown, kinds: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' && kinds.includes(value.kind);
 }

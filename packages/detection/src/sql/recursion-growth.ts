@@ -39,14 +39,22 @@ function boundByColumn(recursion: Recursion, name: string, fromEnd: number): num
 type ColumnTest = (expression: Expr | undefined) => boolean;
 
 /** `c + 1` and `c < 64`: (64 - seed) / 1 rounds. A counter that falls is the same with the signs turned. */
-function counterBound(recursion: Recursion, fromEnd: number, growth: Expr | undefined, filters: readonly Expr[], isColumn: ColumnTest): number {
+function counterBound(
+  recursion: Recursion,
+  fromEnd: number,
+  growth: Expr | undefined,
+  filters: readonly Expr[],
+  isColumn: ColumnTest,
+): number {
   const step = stepOf(growth, isColumn);
   const starts = recursion.seeds.flatMap((seed) => seedValues(seed, fromEnd));
   if (step === undefined || step === 0) return Infinity;
   const sign = Math.sign(step);
   const isSide: ColumnTest = (side) => isColumn(side) || Math.sign(stepOf(side, isColumn) ?? 0) === sign;
   const limits = filters.map((filter) => limitOf(filter, isSide, sign)).filter((limit) => limit !== undefined);
-  const rounds = starts.map((start) => (start === undefined ? Infinity : Math.min(Infinity, ...limits.map((limit) => Math.max(0, (limit - start) * sign) / Math.abs(step) + 2))));
+  const rounds = starts.map((start) =>
+    start === undefined ? Infinity : Math.min(Infinity, ...limits.map((limit) => Math.max(0, (limit - start) * sign) / Math.abs(step) + 2)),
+  );
   return Math.max(...rounds);
 }
 
@@ -90,7 +98,9 @@ function concatenated(expression: Expr | undefined): readonly Expr[] {
 /** Whether an expression is the CTE's column: bare, or qualified with what the term calls the CTE. */
 function columnTest({ cte }: Recursion, term: SelectFrom, name: string): ColumnTest {
   const tables = [term.from?.select, ...(term.from?.joins ?? []).map(({ table }) => table)];
-  const self = tables.find((table) => table?.type === 'TableSelectTable' && foldName(table.tblName.objName.text) === foldName(cte.tblName.text));
+  const self = tables.find(
+    (table) => table?.type === 'TableSelectTable' && foldName(table.tblName.objName.text) === foldName(cte.tblName.text),
+  );
   const qualifier = foldName(self?.type === 'TableSelectTable' && self.alias !== undefined ? self.alias.name.text : cte.tblName.text);
   return (expression) => {
     const inner = unwrap(expression);
@@ -127,7 +137,11 @@ function columnNames({ cte, seeds }: Recursion, policy: SqlPolicy): ColumnNames 
 
 function nameOfResult(expression: Expr, alias: string | undefined): string | undefined {
   if (alias !== undefined) return foldName(alias);
-  return expression.type === 'Id' ? foldName(expression.name) : expression.type === 'QualifiedExpr' ? foldName(expression.column.text) : undefined;
+  return expression.type === 'Id'
+    ? foldName(expression.name)
+    : expression.type === 'QualifiedExpr'
+      ? foldName(expression.column.text)
+      : undefined;
 }
 
 function columnAt(select: SelectFrom, fromEnd: number): Expr | undefined {

@@ -60,7 +60,9 @@ describe('recursive CTEs', () => {
     expect(codeOf(sql)).toBe('ok');
     const database = new DatabaseSync(':memory:');
     const columns = TEST_SCHEMA.tables[0]?.columns.map(({ name }) => name) ?? [];
-    database.exec(`CREATE TABLE processes(${columns.join(', ')}); INSERT INTO processes(pid, ppid, name) VALUES (1, 1, 'a'), (2, 3, 'b'), (3, 2, 'c')`);
+    database.exec(
+      `CREATE TABLE processes(${columns.join(', ')}); INSERT INTO processes(pid, ppid, name) VALUES (1, 1, 'a'), (2, 3, 'b'), (3, 2, 'c')`,
+    );
     const startedAt = performance.now();
     database.prepare(sql).all();
     expect(performance.now() - startedAt).toBeLessThan(1_000);

@@ -25,7 +25,13 @@ export function checkSecondOpinion(statement: Statement): Refusal | undefined {
     ...[...second.columns].filter((name) => !first.columns.has(name)).map((name) => `a column ${name}`),
   ];
   const [what] = unseen;
-  return what === undefined ? undefined : refusal('second_opinion', `A second parser sees ${what} here, SQLite's own grammar does not. Write comments, quotes and escapes more plainly.`, null);
+  return what === undefined
+    ? undefined
+    : refusal(
+        'second_opinion',
+        `A second parser sees ${what} here, SQLite's own grammar does not. Write comments, quotes and escapes more plainly.`,
+        null,
+      );
 }
 
 function namedByFirst({ nodes }: Statement): Named {
@@ -66,7 +72,9 @@ function readAgain(sql: string): Named | string | undefined {
   }
   const { functions, texts } = namesInTree(statements);
   // It lists texts of the result as columns, and leaves quotes doubled that stand in a quoted name.
-  const listed = parsed.columnList.map((entry) => entry.split('::').slice(2).join('::')).filter((name) => name !== '(.*)' && !texts.has(name));
+  const listed = parsed.columnList
+    .map((entry) => entry.split('::').slice(2).join('::'))
+    .filter((name) => name !== '(.*)' && !texts.has(name));
   const columns = new Set(listed.map((name) => foldName(name.replace(/(["`])\1/g, '$1'))));
   return { tables, columns, functions };
 }
@@ -79,9 +87,11 @@ function namesInTree(root: unknown): { readonly functions: ReadonlySet<string>; 
   while (waiting.length > 0) {
     const node = waiting.pop();
     if (typeof node !== 'object' || node === null) continue;
-    waiting.push(...Object.values(node));
+    const values: readonly unknown[] = Object.values(node);
+    waiting.push(...values);
     if ('type' in node && 'value' in node && node.type === 'single_quote_string') texts.add(String(node.value));
-    if ('type' in node && 'name' in node && (node.type === 'function' || node.type === 'aggr_func' || node.type === 'window_func')) functions.add(callName(node.name));
+    if ('type' in node && 'name' in node && (node.type === 'function' || node.type === 'aggr_func' || node.type === 'window_func'))
+      functions.add(callName(node.name));
   }
   return { functions, texts };
 }
@@ -90,7 +100,9 @@ function namesInTree(root: unknown): { readonly functions: ReadonlySet<string>; 
 function callName(name: unknown): string {
   if (typeof name === 'string') return foldName(name);
   const parts: unknown = typeof name === 'object' && name !== null && 'name' in name ? name.name : undefined;
-  const values = Array.isArray(parts) ? parts.map((part: unknown) => (typeof part === 'object' && part !== null && 'value' in part ? String(part.value) : '?')) : ['?'];
+  const values = Array.isArray(parts)
+    ? parts.map((part: unknown) => (typeof part === 'object' && part !== null && 'value' in part ? String(part.value) : '?'))
+    : ['?'];
   return foldName(values.join('.'));
 }
 

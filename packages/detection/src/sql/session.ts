@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { messageOf, SentinelError } from '@sentineld/model/error';
+import { errnoOf, messageOf, SentinelError } from '@sentineld/model/error';
 import type { Refusal, RuleOutcome } from '@sentineld/model/rule';
 import { openReader, type PreparedQuery, type QueryParameters, type Reader } from '@sentineld/store/reader';
 import { readAffectedProcesses } from './enrich.ts';
@@ -35,7 +35,9 @@ export function openSession(settings: ExecutorSettings): Session {
   const store = openStore(settings);
   const judged = new Map<string, Judged>();
   const judge = (sql: string, allowedParameters: ParameterPolicy): Judged => {
-    const key = createHash('sha256').update(JSON.stringify([sql, allowedParameters])).digest('hex');
+    const key = createHash('sha256')
+      .update(JSON.stringify([sql, allowedParameters]))
+      .digest('hex');
     const known = judged.get(key);
     if (known !== undefined) return known;
     const verdict = validateSql(sql, policyOf(settings, allowedParameters));
@@ -52,19 +54,24 @@ export function openSession(settings: ExecutorSettings): Session {
     if ('failure' in store) return performance.now() - store.atMs > FAILURE_FRESH_MS ? 'stale' : failed(work, store.failure, startedAt);
     if (identityOf(settings) !== store.identity) return 'stale';
     try {
-      return work.type === 'validate' ? validated(store.reader, settings, work) : ran(store.reader, settings, work, verdict.parameters, startedAt);
+      return work.type === 'validate'
+        ? validated(store.reader, settings, work)
+        : ran(store.reader, settings, work, verdict.parameters, startedAt);
     } catch (thrown) {
       return failed(work, thrown, startedAt);
     }
   };
-  return { store: 'failure' in store ? `${store.failure.code}: ${store.failure.message}` : 'open', answer };
+  return { store: 'failure' in store ? `${store.failure.code}: ${sentencesOf(store.failure)}` : 'open', answer };
 }
 
 function openStore(settings: ExecutorSettings): Store {
   try {
     const identity = identityOf(settings);
     const { databases, temporaryViews, schema } = settings;
-    return { identity, reader: openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS }) };
+    return {
+      identity,
+      reader: openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS }),
+    };
   } catch (thrown) {
     if (!(thrown instanceof SentinelError)) throw thrown;
     return { failure: thrown, atMs: performance.now() };
@@ -75,8 +82,12 @@ function openStore(settings: ExecutorSettings): Store {
 function identityOf({ databases }: ExecutorSettings): string {
   return databases
     .map(({ path }) => {
-      const stat = statSync(path, { throwIfNoEntry: false });
-      return stat === undefined ? 'none' : `${stat.dev}:${stat.ino}`;
+      try {
+        const { dev, ino } = statSync(path);
+        return `${dev}:${ino}`;
+      } catch (thrown) {
+        return errnoOf(thrown) ?? 'unknown';
+      }
     })
     .join(' ');
 }
@@ -87,7 +98,10 @@ function policyOf({ schema, maxSqlBytes }: ExecutorSettings, parameters: Paramet
 
 function validated(reader: Reader, settings: ExecutorSettings, work: ExecutorWork): ExecutorAnswer {
   const prepared = prepare(reader, settings, work);
-  return { kind: 'validation', validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns } };
+  return {
+    kind: 'validation',
+    validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns },
+  };
 }
 
 function ran(reader: Reader, settings: ExecutorSettings, work: RunWork, parameters: readonly string[], startedAt: number): ExecutorAnswer {
@@ -103,7 +117,13 @@ function ran(reader: Reader, settings: ExecutorSettings, work: RunWork, paramete
 
 type Snapshot = Omit<Extract<RuleOutcome, { outcome: 'ok' }>, 'outcome' | 'durationMs'>;
 
-function readSnapshot(reader: Reader, { schema }: ExecutorSettings, work: RunWork, prepared: PreparedQuery, bindings: QueryParameters): Snapshot {
+function readSnapshot(
+  reader: Reader,
+  { schema }: ExecutorSettings,
+  work: RunWork,
+  prepared: PreparedQuery,
+  bindings: QueryParameters,
+): Snapshot {
   const { rows, truncated } = prepared.rows(bindings, work);
   const processes = work.enrich ? readAffectedProcesses(reader, schema, rows) : [];
   return { scanId: newestScan(reader, schema), rows, processes, truncated };
@@ -130,7 +150,11 @@ function prepare(reader: Reader, settings: ExecutorSettings, work: ExecutorWork)
     if (thrown.code !== 'query.failed' || thrown.context['isOutOfMemory'] === true) throw thrown;
     // The validator has let through only tables of the schema: one that is not there is not there yet.
     if (thrown.message.startsWith('no such table: ')) {
-      throw new SentinelError('store.missing', { message: `The databases have ${thrown.message}`, hint: 'Their writer has not set them up yet.', cause: thrown });
+      throw new SentinelError('store.missing', {
+        message: `The databases have ${thrown.message}`,
+        hint: 'Their writer has not set them up yet.',
+        cause: thrown,
+      });
     }
     const verdict = validateSql(work.sql, policyOf(settings, work.allowedParameters));
     return verdict.ok ? refusalOfSqlite(thrown.message, verdict.statement, policyOf(settings, work.allowedParameters)) : verdict.refusal;
@@ -144,12 +168,17 @@ function refused(work: ExecutorWork, reason: Refusal, startedAt: number): Execut
 
 function failed(work: ExecutorWork, thrown: unknown, startedAt: number): ExecutorAnswer {
   const code = thrown instanceof SentinelError ? thrown.code : 'internal.bug';
-  if (work.type === 'validate') return { kind: 'failed', code, message: messageOf(thrown) };
+  if (work.type === 'validate') return { kind: 'failed', code, message: sentencesOf(thrown) };
   const isOutOfMemory = thrown instanceof SentinelError && thrown.context['isOutOfMemory'] === true;
   const durationMs = performance.now() - startedAt;
-  return outcome({ outcome: isOutOfMemory ? 'memory' : 'failed', message: `${code}: ${messageOf(thrown)}`, durationMs });
+  return outcome({ outcome: isOutOfMemory ? 'memory' : 'failed', message: `${code}: ${sentencesOf(thrown)}`, durationMs });
 }
 
 function outcome(result: RuleOutcome): ExecutorAnswer {
   return { kind: 'outcome', outcome: result };
+}
+
+function sentencesOf(thrown: unknown): string {
+  const hint = thrown instanceof SentinelError ? thrown.hint : undefined;
+  return hint === undefined ? messageOf(thrown) : `${messageOf(thrown)}. ${hint}`;
 }

@@ -2,12 +2,22 @@
  * The spawner as the agent holds it: started, asked in frames, told of its end. Once it is gone it stays gone: a confined
  * agent cannot start another, and one that can decides for itself.
  */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
 import { SentinelError } from '@sentineld/model/error';
 import { readAnswer } from './answer.ts';
-import { createFrameReader, decodeFrame, encodeFrame, MAX_RESULT_BYTES } from './frames.ts';
-import { CHILD_NODE_FLAGS, childEnvironment, type ExecutorAnswer, type ExecutorDeath, type ExecutorSettings, type ExecutorWork, type LossKind, type SpawnerInit, type SpawnerOutput, type SpawnerRequest } from './protocol.ts';
+import { holdChild, type ChildProgram, type StartProgram } from './child-program.ts';
+import { decodeFrame } from './frames.ts';
+import {
+  CHILD_NODE_FLAGS,
+  isSpawnerOutput,
+  type ExecutorAnswer,
+  type ExecutorDeath,
+  type ExecutorSettings,
+  type ExecutorWork,
+  type LossKind,
+  type SpawnerInit,
+  type SpawnerOutput,
+  type SpawnerRequest,
+} from './protocol.ts';
 
 /** An executor that is ready, and what holds for it. */
 export type ExecutorReady = {
@@ -36,6 +46,7 @@ export type SpawnerConnection = {
 };
 
 export type SpawnerOptions = {
+  readonly start: StartProgram;
   /** Paths of the two programs. */
   readonly programs: { readonly spawner: string; readonly executor: string };
   /** Arguments of Node before the program, for running from sources. */
@@ -49,32 +60,59 @@ const CLOSE_MS = 2_000;
 
 export function connectSpawner(options: SpawnerOptions): SpawnerConnection {
   const nodeFlags = [...CHILD_NODE_FLAGS, ...options.nodeArguments];
-  const child = spawn(process.execPath, [...nodeFlags, options.programs.spawner], { stdio: ['pipe', 'pipe', 'pipe'], env: childEnvironment() });
-  const requests = createRequests(child);
   const ready = Promise.withResolvers<ExecutorReady>();
   // Whoever does not wait for it is told by `closed` and by every request.
   ready.promise.catch(() => {});
-  const closed = endOf(child);
-  void closed.then((reason) => {
-    ready.reject(new SentinelError('executor.failed', { message: reason }));
-    requests.end(reason);
-  });
-  readSpawner(child, (output, answer) => {
+  const closed = Promise.withResolvers<string>();
+  const takeOutput = (output: SpawnerOutput, answer: Uint8Array): void => {
     if (output.kind === 'answer') return requests.settle(output.id, { kind: 'answer', answer: readAnswer(answer) });
     if (output.kind === 'lost') return requests.settle(output.id, output);
     if (output.kind === 'executor_died') return options.onEvent?.(output);
-    const { pid, confined, detail, store } = output.ready;
-    const report: ExecutorReady = { pid, spawnerPid: child.pid ?? 0, confined, store, detail: [...detail, ...output.spawner.map((text) => `spawner: ${text}`)] };
+    const report = reportOf(output, spawner.pid);
     ready.resolve(report);
     return options.onEvent?.({ kind: 'executor_ready', ready: report });
+  };
+  const spawner = holdChild('The spawner of SQL executors', options.start(process.execPath, [...nodeFlags, options.programs.spawner]), {
+    onFrame: pairFrames(takeOutput, () => spawner.kill()),
+    onEnd: ({ message }) => {
+      ready.reject(new SentinelError('executor.failed', { message }));
+      requests.end(message);
+      closed.resolve(message);
+    },
   });
+  const requests = createRequests(spawner);
   const commandArguments = [...nodeFlags, options.programs.executor];
-  const init: SpawnerInit = { kind: 'init', command: process.execPath, commandArguments, memoryBytes: options.memoryBytes, settings: options.settings };
-  child.stdin.write(encodeFrame(init));
-  return { ask: requests.ask, ready: ready.promise, closed, close: () => closeSpawner(child, closed) };
+  spawner.send({
+    kind: 'init',
+    command: process.execPath,
+    commandArguments,
+    memoryBytes: options.memoryBytes,
+    settings: options.settings,
+  } satisfies SpawnerInit);
+  return { ask: requests.ask, ready: ready.promise, closed: closed.promise, close: () => closeSpawner(spawner, closed.promise) };
 }
 
-type Spawner = ChildProcessByStdio<Writable, Readable, Readable>;
+function reportOf({ ready, spawner }: Extract<SpawnerOutput, { kind: 'executor_ready' }>, spawnerPid: number): ExecutorReady {
+  const { pid, confined, store } = ready;
+  return { pid, spawnerPid, confined, store, detail: [...ready.detail, ...spawner.map((text) => `spawner: ${text}`)] };
+}
+
+/** Calls back per output; `answer` is the frame after an output of kind 'answer', which an executor wrote. */
+function pairFrames(onOutput: (output: SpawnerOutput, answer: Uint8Array) => void, onNonsense: () => void): (body: Buffer) => void {
+  let announced: SpawnerOutput | undefined;
+  return (body) => {
+    if (announced !== undefined) {
+      const output = announced;
+      announced = undefined;
+      return onOutput(output, body);
+    }
+    const output = decodeFrame(body);
+    if (!isSpawnerOutput(output)) return onNonsense();
+    if (output.kind !== 'answer') return onOutput(output, body);
+    announced = output;
+    return undefined;
+  };
+}
 
 type Requests = Pick<SpawnerConnection, 'ask'> & {
   readonly settle: (id: number, reply: Reply) => void;
@@ -82,7 +120,7 @@ type Requests = Pick<SpawnerConnection, 'ask'> & {
   readonly end: (reason: string) => void;
 };
 
-function createRequests(child: Spawner): Requests {
+function createRequests(spawner: ChildProgram): Requests {
   const waiting = new Map<number, (reply: Reply) => void>();
   let ended: string | undefined;
   let lastId = 0;
@@ -93,7 +131,7 @@ function createRequests(child: Spawner): Requests {
         lastId += 1;
         const request: SpawnerRequest = { kind: 'request', id: lastId, deadlineMs, work };
         waiting.set(lastId, resolve);
-        child.stdin.write(encodeFrame(request));
+        spawner.send(request);
         return undefined;
       }),
     settle: (id, reply) => {
@@ -108,37 +146,10 @@ function createRequests(child: Spawner): Requests {
   };
 }
 
-/** Calls back per output; `answer` is the frame after an output of kind 'answer'. */
-function readSpawner(child: Spawner, onOutput: (output: SpawnerOutput, answer: Uint8Array) => void): void {
-  let answered: SpawnerOutput | undefined;
-  const frames = createFrameReader(MAX_RESULT_BYTES, (body) => {
-    // The spawner runs our own code and parses nothing hostile; what an executor wrote is in the frame after.
-    const output = answered ?? (decodeFrame(body) as SpawnerOutput);
-    const isAnnouncement = answered === undefined && output.kind === 'answer';
-    answered = isAnnouncement ? output : undefined;
-    if (!isAnnouncement) onOutput(output, body);
-  });
-  child.stdout.on('data', (bytes: Buffer) => {
-    if (!frames.push(bytes)) child.kill('SIGKILL');
-  });
-}
-
-function endOf(child: Spawner): Promise<string> {
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-2_000);
-  });
-  child.stdin.on('error', () => {});
-  return new Promise((resolve) => {
-    child.on('error', (error) => resolve(`The spawner of SQL executors cannot be started: ${error.message}`));
-    child.on('close', (status, signal) => resolve(`The spawner of SQL executors ended (${signal ?? `status ${status}`})${stderr === '' ? '' : `: ${stderr.trim()}`}`));
-  });
-}
-
 /** The spawner ends with its input, and its executor with it. */
-async function closeSpawner(child: Spawner, closed: Promise<string>): Promise<void> {
-  child.stdin.end();
-  const overdue = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS);
+async function closeSpawner(spawner: ChildProgram, closed: Promise<string>): Promise<void> {
+  spawner.finish();
+  const overdue = setTimeout(() => spawner.kill(), CLOSE_MS);
   await closed;
   clearTimeout(overdue);
 }

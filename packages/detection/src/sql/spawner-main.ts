@@ -2,10 +2,12 @@
  * The program that starts and ends executors, for an agent that may not start programs itself once it is confined. It
  * parses no SQL and no answers. It lives as long as its input: when the agent dies, so do it and the executor.
  */
+import { spawn } from 'node:child_process';
 import { confineSpawner } from '@sentineld/runtime/lifecycle/confine-executor';
+import type { StartProgram } from './child-program.ts';
 import { ExecutorKeeper } from './executor-keeper.ts';
 import { createFrameReader, decodeFrame, encodeFrame, frameOf, MAX_RESULT_BYTES } from './frames.ts';
-import type { SpawnerInit, SpawnerInput, SpawnerOutput } from './protocol.ts';
+import { childEnvironment, isSpawnerInput, type SpawnerInit, type SpawnerOutput } from './protocol.ts';
 
 function main(): void {
   let keeper: ExecutorKeeper | undefined;
@@ -16,10 +18,11 @@ function main(): void {
   // A Ctrl-C reaches every process of the terminal; the agent decides when its executors end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   const frames = createFrameReader(MAX_RESULT_BYTES, (body) => {
-    // The agent is trusted here: its frames are taken as they are typed.
-    const input = decodeFrame(body) as SpawnerInput;
+    const input = decodeFrame(body);
+    if (!isSpawnerInput(input)) return stop(70);
     if (input.kind === 'init') keeper = begin(input);
     else keeper?.submit(input);
+    return undefined;
   });
   process.stdin.on('data', (bytes: Buffer) => {
     if (!frames.push(bytes)) stop(70);
@@ -35,7 +38,8 @@ function begin(init: SpawnerInit): ExecutorKeeper {
     process.stdout.write(encodeFrame(output));
     if (answer !== undefined) process.stdout.write(frameOf(answer));
   };
-  return new ExecutorKeeper({ init, spawner: detail, emit });
+  const start: StartProgram = (command, commandArguments) => spawn(command, commandArguments, { stdio: 'pipe', env: childEnvironment() });
+  return new ExecutorKeeper({ start, init, spawner: detail, emit });
 }
 
 main();

@@ -8,7 +8,8 @@ import { createTestDatabases, PROGRAMS, SOURCE_ARGUMENTS, startTestExecutor, typ
 const ENDLESS = 'SELECT count(*) FROM process_snapshots a, process_snapshots b JOIN process_snapshots c ON c.pid <> b.pid';
 
 /** Alive and not a zombie. */
-const lives = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+const lives = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
 const isWorking = (pid: number): boolean => readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') R ');
 
 describe('spawner', () => {
@@ -20,7 +21,11 @@ describe('spawner', () => {
 
   it('dies with its parent, and its executor too, at work or not', async () => {
     const parent = fileURLToPath(new URL('fixtures/parent.ts', import.meta.url));
-    const child = spawn(process.execPath, [...SOURCE_ARGUMENTS, '--disable-warning=ExperimentalWarning', parent, test.databases[0]?.path ?? '', ENDLESS], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [...SOURCE_ARGUMENTS, '--disable-warning=ExperimentalWarning', parent, test.databases[0]?.path ?? '', ENDLESS],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const [line]: unknown[] = await once(child.stdout, 'data');
     const { pid, spawnerPid, detail } = JSON.parse(String(line)) as { pid: number; spawnerPid: number; detail: string[] };
     expect(detail.filter((text) => text.includes('not held'))).toEqual([]);
@@ -30,7 +35,7 @@ describe('spawner', () => {
   });
 
   it('tells of its own death: requests that wait and later ones have an outcome, and nothing is left behind', async () => {
-    const client = startTestExecutor(test);
+    const client = startTestExecutor({ ...test, limits: { deadlineMs: 3_000 } });
     const { pid, spawnerPid } = await client.ready;
     const running = client.run({ sql: ENDLESS });
     await expect.poll(() => isWorking(pid)).toBe(true);
@@ -40,13 +45,16 @@ describe('spawner', () => {
     expect(await client.run({ sql: 'SELECT 1 FROM processes' })).toMatchObject({ outcome: 'crashed' });
     await expect(client.validate('SELECT 1 FROM processes')).rejects.toMatchObject({ code: 'executor.failed' });
     // By the parent-death signal where setpriv is there, otherwise when the statement's CPU time is used up.
-    await expect.poll(() => lives(pid), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => lives(pid), { timeout: 15_000 }).toBe(false);
     await client.close();
   });
 
   it('says so when there is no executor to start', async () => {
     const client = startTestExecutor({ ...test, programs: { ...PROGRAMS, executor: '/nonexistent/executor.js' } });
-    expect(await client.run({ sql: 'SELECT 1 FROM processes' })).toMatchObject({ outcome: 'crashed', message: expect.stringContaining('No executor can be started') });
+    expect(await client.run({ sql: 'SELECT 1 FROM processes' })).toMatchObject({
+      outcome: 'crashed',
+      message: expect.stringContaining('No executor can be started'),
+    });
     await client.close();
     await expect(client.ready).rejects.toMatchObject({ code: 'executor.failed' });
   });

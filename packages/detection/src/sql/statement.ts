@@ -21,16 +21,23 @@ export function parseStatement(sql: string, policy: SqlPolicy): ParsedStatement 
   if (result.status === 'error') {
     const [first] = result.errors;
     const hints = (first?.hints ?? []).map(({ message }) => ` (${message})`).join('');
-    return { ok: false, refusal: refusal('parse', `SQLite cannot read this: ${first?.message ?? 'syntax error'}${hints}`, first?.span ?? null) };
+    return {
+      ok: false,
+      refusal: refusal('parse', `SQLite cannot read this: ${first?.message ?? 'syntax error'}${hints}`, first?.span ?? null),
+    };
   }
   const [command, second] = result.root.cmds;
   if (command === undefined) return { ok: false, refusal: refusal('statement', 'There is no statement here. Write one SELECT.', null) };
-  if (second !== undefined) return { ok: false, refusal: refusal('statement', 'There is more than one statement. Write exactly one SELECT.', secondStart(sql)) };
+  if (second !== undefined)
+    return { ok: false, refusal: refusal('statement', 'There is more than one statement. Write exactly one SELECT.', secondStart(sql)) };
   if (command.type !== 'SelectStmt') {
     return { ok: false, refusal: refusal('statement', `Only a SELECT is run, this is ${describeType(command.type)}.`, command.span) };
   }
   if (command.body.select.type === 'SelectValues') {
-    return { ok: false, refusal: refusal('statement', 'A statement that is only VALUES is not run. Write SELECT … FROM (VALUES …).', command.span) };
+    return {
+      ok: false,
+      refusal: refusal('statement', 'A statement that is only VALUES is not run. Write SELECT … FROM (VALUES …).', command.span),
+    };
   }
   return flatten(sql, command.body, boundsOf(policy).maxDepth);
 }
@@ -60,7 +67,15 @@ function flatten(sql: string, select: Select, maxDepth: number): ParsedStatement
   const waiting: { node: AstNode; depth: number }[] = [{ node: select, depth: 1 }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { node, depth } = next;
-    if (depth > maxDepth) return { ok: false, refusal: refusal('limit', `The statement is nested more than ${maxDepth} levels deep here. Put brackets around groups of terms, or use IN.`, node.span) };
+    if (depth > maxDepth)
+      return {
+        ok: false,
+        refusal: refusal(
+          'limit',
+          `The statement is nested more than ${maxDepth} levels deep here. Put brackets around groups of terms, or use IN.`,
+          node.span,
+        ),
+      };
     nodes.push(node);
     for (const child of childrenOf(node).toReversed()) {
       parents.set(child, node);
@@ -71,7 +86,7 @@ function flatten(sql: string, select: Select, maxDepth: number): ParsedStatement
 }
 
 /** Every property that holds nodes, not the parser's list of such properties: a list can have a hole. */
-export function childrenOf(node: AstNode): AstNode[] {
+function childrenOf(node: AstNode): AstNode[] {
   return Object.values(node).flatMap((value: unknown) => (Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : []));
 }
 

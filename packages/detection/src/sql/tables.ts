@@ -11,7 +11,11 @@ import { visibleCte, type Statement } from './statement.ts';
 const ROW_ID_NAMES = ['rowid', 'oid', '_rowid_'];
 
 export function checkTables(statement: Statement, policy: SqlPolicy): Refusal | undefined {
-  return checkCteNames(statement, policy) ?? firstRefusal(statement, (node) => checkReference(statement, policy, node)) ?? checkRowIds(statement, policy);
+  return (
+    checkCteNames(statement, policy) ??
+    firstRefusal(statement, (node) => checkReference(statement, policy, node)) ??
+    checkRowIds(statement, policy)
+  );
 }
 
 function firstRefusal({ nodes }: Statement, check: (node: AstNode) => Refusal | undefined): Refusal | undefined {
@@ -45,7 +49,9 @@ function checkTable(statement: Statement, policy: SqlPolicy, node: AstNode, name
 
 function checkTableFunction(name: QualifiedName): Refusal | undefined {
   const isOffered = name.dbName === undefined && TABLE_FUNCTIONS.includes(foldName(name.objName.text));
-  return isOffered ? undefined : refusal('table', `There is no table function ${name.objName.text}. There are ${TABLE_FUNCTIONS.join(' and ')}.`, name.objName.span);
+  return isOffered
+    ? undefined
+    : refusal('table', `There is no table function ${name.objName.text}. There are ${TABLE_FUNCTIONS.join(' and ')}.`, name.objName.span);
 }
 
 function checkSchemaName(schema: QualifiedName['dbName']): Refusal | undefined {
@@ -60,9 +66,14 @@ function checkCteNames({ nodes }: Statement, policy: SqlPolicy): Refusal | undef
     if (node.type !== 'CommonTableExpr') continue;
     const name = foldName(node.tblName.text);
     if (taken.has(name) || /^(sqlite|pragma)_/.test(name)) {
-      return refusal('table', `A CTE may not be called ${node.tblName.text}, which is the name of a table. Call it something else.`, node.tblName.span);
+      return refusal(
+        'table',
+        `A CTE may not be called ${node.tblName.text}, which is the name of a table. Call it something else.`,
+        node.tblName.span,
+      );
     }
-    if (seen.has(name)) return refusal('table', `Two CTEs are called ${node.tblName.text}. Give each a name of its own.`, node.tblName.span);
+    if (seen.has(name))
+      return refusal('table', `Two CTEs are called ${node.tblName.text}. Give each a name of its own.`, node.tblName.span);
     seen.add(name);
   }
   return undefined;
@@ -71,7 +82,14 @@ function checkCteNames({ nodes }: Statement, policy: SqlPolicy): Refusal | undef
 function checkRowIds(statement: Statement, policy: SqlPolicy): Refusal | undefined {
   const columns = new Set(policy.schema.tables.flatMap((table) => table.columns.map(({ name }) => foldName(name))));
   return firstRefusal(statement, (node) => {
-    const name = node.type === 'Id' ? node.name : node.type === 'QualifiedExpr' ? node.column.text : node.type === 'NameExpr' ? node.name.text : undefined;
+    const name =
+      node.type === 'Id'
+        ? node.name
+        : node.type === 'QualifiedExpr'
+          ? node.column.text
+          : node.type === 'NameExpr'
+            ? node.name.text
+            : undefined;
     if (name === undefined || !ROW_ID_NAMES.includes(foldName(name)) || columns.has(foldName(name))) return undefined;
     return refusal('column', `${name} is no column of the schema. Use the id of the table.`, node.span);
   });

@@ -26,7 +26,7 @@ describe('validateSql', () => {
     'SELECT sum(memory_bytes) FILTER (WHERE ppid = 1) OVER w FROM processes WINDOW w AS (PARTITION BY user_name ORDER BY pid ROWS BETWEEN 3 PRECEDING AND CURRENT ROW EXCLUDE TIES)',
     "SELECT pid, value FROM processes, json_each(command_line) WHERE value IS NOT DISTINCT FROM '-i'",
     "SELECT command_line ->> '$[0]', command_line -> 0 FROM processes",
-    'SELECT pid FROM processes WHERE (name, ppid) IN (SELECT name, ppid FROM processes) AND name COLLATE NOCASE = \'x\' AND CAST(pid AS VARCHAR(10)) <> x\'00\'',
+    "SELECT pid FROM processes WHERE (name, ppid) IN (SELECT name, ppid FROM processes) AND name COLLATE NOCASE = 'x' AND CAST(pid AS VARCHAR(10)) <> x'00'",
     'SELECT pid FROM processes UNION ALL SELECT pid FROM process_snapshots EXCEPT SELECT 1 INTERSECT VALUES (2)',
     'SELECT pid FROM processes WHERE start_time > :now - 60000 AND start_time < :since AND :scan_id > 0',
     'SELECT CURRENT_TIMESTAMP, TRUE, NULL, 0x1F, 1.5e3, 0 BETWEEN -1 AND 1',
@@ -99,7 +99,11 @@ describe('validateSql', () => {
     expect(codeOf(`SELECT ${'('.repeat(500)}1${')'.repeat(500)}`)).toBe('limit');
     expect(codeOf(`SELECT ${'- '.repeat(3_000)}1`)).toBe('limit');
     expect(codeOf(Array.from({ length: 33 }, () => 'SELECT 1').join(' UNION ALL '))).toBe('limit');
-    expect(codeOf(`SELECT 1 FROM processes p0 ${Array.from({ length: 24 }, (_, i) => `JOIN processes p${i + 1} ON p${i + 1}.pid = p${i}.ppid`).join(' ')}`)).toBe('limit');
+    expect(
+      codeOf(
+        `SELECT 1 FROM processes p0 ${Array.from({ length: 24 }, (_, i) => `JOIN processes p${i + 1} ON p${i + 1}.pid = p${i}.ppid`).join(' ')}`,
+      ),
+    ).toBe('limit');
     expect(codeOf(`SELECT pid FROM processes WHERE ${Array.from({ length: 300 }, (_, i) => `pid = ${i}`).join(' OR ')}`)).toBe('ok');
     expect(codeOf(`SELECT pid FROM processes WHERE pid IN (${Array.from({ length: 2_000 }, (_, i) => i).join()})`)).toBe('ok');
   });
@@ -113,7 +117,11 @@ describe('validateSql', () => {
   });
 
   it('offers a nearer name', () => {
-    expect(validateSql('SELECT pid FROM proceses', policy)).toMatchObject({ refusal: { message: 'There is no table proceses. Did you mean processes?' } });
-    expect(validateSql('SELECT pid FROM process_image', policy)).toMatchObject({ refusal: { message: expect.stringContaining('is internal to the store') } });
+    expect(validateSql('SELECT pid FROM proceses', policy)).toMatchObject({
+      refusal: { message: 'There is no table proceses. Did you mean processes?' },
+    });
+    expect(validateSql('SELECT pid FROM process_image', policy)).toMatchObject({
+      refusal: { message: expect.stringContaining('is internal to the store') },
+    });
   });
 });

@@ -35,7 +35,11 @@ export function watchRequest(options: WatchOptions): () => void {
   };
   const sample = (): void => {
     const room = options.memoryBytes * (1 - RESERVE) - (ownMemoryBytes(options.pid) - baseline);
-    if (room < 0) return breach('memory', `The statement needs more than the ${Math.round(options.memoryBytes / 1024 / 1024)} MB of memory that it may use`);
+    if (room < 0)
+      return breach(
+        'memory',
+        `The statement needs more than the ${Math.round(options.memoryBytes / 1024 / 1024)} MB of memory that it may use`,
+      );
     sampling = setTimeout(sample, Math.min(MAX_SAMPLE_MS, Math.max(MIN_SAMPLE_MS, room / MAX_GROWTH_BYTES_PER_MS)));
     return undefined;
   };

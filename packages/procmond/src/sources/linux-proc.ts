@@ -11,7 +11,7 @@ import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants, type KernelConstants } from './kernel-constants.ts';
 import { newlyMet, type KnownProcess } from './known-process.ts';
-import { emptyProcStat, isKernelThread, parseProcStat, processName, statusOf, ZOMBIE, type ProcStat } from './proc-stat.ts';
+import { emptyProcStat, isKernelThread, parseProcStat, processName, statusOf, WITHHELD_LAYOUT, ZOMBIE, type ProcStat } from './proc-stat.ts';
 import { readArguments, readExecutable, readOwner } from './process-details.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf } from './scan-coverage.ts';
@@ -152,8 +152,8 @@ function update(state: SourceState, process: KnownProcess): void {
     name !== process.name ||
     stat.layout !== process.layout ||
     (stat.state === ZOMBIE) !== process.isZombie ||
-    // Where ptrace access is withheld the layout is 0; a new image shows by its size then.
-    (stat.layout === 0 && stat.virtualBytes !== process.virtualBytes);
+    // Where the layout is withheld, a new image shows by its size.
+    (stat.layout <= WITHHELD_LAYOUT && stat.virtualBytes !== process.virtualBytes);
   const inTurn = (process.pid + state.scanNumber) % REFRESH_SCANS === 0;
   if (execed || inTurn || stat.ppid !== process.ppid) readDetails(state, process);
   takeNumbers(state, process);
@@ -207,11 +207,7 @@ function remember(state: SourceState, process: KnownProcess): void {
 
 function isSameImage(state: SourceState, process: KnownProcess): boolean {
   const { stat } = state;
-  return (
-    nameIn(state) === process.name &&
-    stat.layout === process.layout &&
-    (stat.state === ZOMBIE) === process.isZombie
-  );
+  return nameIn(state) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
 }
 
 /** Whether two images say the same; the executable's times may differ where only a link of it went. */

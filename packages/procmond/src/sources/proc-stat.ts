@@ -20,7 +20,7 @@ export type ProcStat = {
   rssPages: number;
   /**
    * The addresses of code, stack, data, heap and arguments in one number: another value is another image, that is, an
-   * exec (or PR_SET_MM). 0 where ptrace access is withheld.
+   * exec (or PR_SET_MM). Not larger than WITHHELD_LAYOUT where ptrace access is withheld.
    */
   layout: number;
 };
@@ -80,6 +80,9 @@ export function isKernelThread(stat: ProcStat): boolean {
 }
 
 export const ZOMBIE = 90;
+
+/** do_task_stat() of fs/proc/array.c gives 1 for the start of the code and 0 for every other address to whoever may not trace. */
+export const WITHHELD_LAYOUT = 1;
 
 /** Workers of the kernel show what they work on after their name, another thing at every look: 'kworker/0:1-events'. */
 const WORKER = /^(kworker\/(?:u?\d+:\d+H?))[-+]/;

@@ -2,7 +2,7 @@
  * What is read of a process once, and again only after an exec or in turn: owner, executable, arguments.
  * Everything may vanish between two reads; what is withheld is named with its errno.
  */
-import { closeSync, constants, openSync, readSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf } from '@sentineld/model/error';
 import { decodeHostBytes } from '@sentineld/model/host-text';
 import type { ExecutableFile, Unseen } from '@sentineld/model/process';
@@ -15,10 +15,12 @@ const NO_EXECUTABLE: Executable = { file: null, deleted: false, unseen: null };
 /** Reads /proc/PID/exe. A process without one (kernel thread, zombie) has null and nothing unseen. `base` is the process's directory. */
 export function readExecutable(base: string): Executable {
   try {
-    const link = decodeHostBytes(readlinkSync(`${base}/exe`, { encoding: 'buffer' }));
+    const target = readlinkSync(`${base}/exe`, { encoding: 'buffer' });
+    const link = decodeHostBytes(target);
     const status = statSync(`${base}/exe`, { bigint: true });
     const deleted = status.nlink === 0n;
-    const path = deleted && link.endsWith(DELETED_SUFFIX) ? link.slice(0, -DELETED_SUFFIX.length) : link;
+    const isSuffixed = link.endsWith(DELETED_SUFFIX) && (deleted || !leadsTo(base, target, status));
+    const path = isSuffixed ? link.slice(0, -DELETED_SUFFIX.length) : link;
     const file: ExecutableFile = {
       path,
       dev: String(status.dev),
@@ -30,7 +32,19 @@ export function readExecutable(base: string): Executable {
     return { file, deleted, unseen: null };
   } catch (cause) {
     const errno = errnoOf(cause) ?? 'unknown';
-    return errno === 'ENOENT' || errno === 'ESRCH' ? NO_EXECUTABLE : { file: null, deleted: false, unseen: { field: 'exe', reason: errno } };
+    return errno === 'ENOENT' || errno === 'ESRCH'
+      ? NO_EXECUTABLE
+      : { file: null, deleted: false, unseen: { field: 'exe', reason: errno } };
+  }
+}
+
+/** Whether a file really has this name: the kernel also adds the suffix where one link of several went. */
+function leadsTo(base: string, path: Buffer, status: BigIntStats): boolean {
+  try {
+    const found = statSync(Buffer.concat([Buffer.from(`${base}/root`), path]), { bigint: true });
+    return found.ino === status.ino && found.dev === status.dev;
+  } catch {
+    return false;
   }
 }
 

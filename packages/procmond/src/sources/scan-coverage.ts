@@ -19,15 +19,16 @@ export function coverageOf(processes: readonly ProcessRecord[], vanished: number
       if (unseen.field === 'exe') {
         exeUnreadable++;
         refusals.add(unseen.reason);
-      }
-      else if (image.argv === null) argvUnreadable++;
+      } else if (image.argv === null) argvUnreadable++;
       else argvTruncated++;
     }
   }
   const otherUsersHidden = hidesOtherUsers();
   const sentences = [
     ...(otherUsersHidden ? ['processes of other users may be hidden (/proc is mounted with hidepid)'] : []),
-    ...(exeUnreadable > 0 ? [`the executable of ${exeUnreadable} of ${processes.length} processes is withheld (${[...refusals].join(', ')})`] : []),
+    ...(exeUnreadable > 0
+      ? [`the executable of ${exeUnreadable} of ${processes.length} processes is withheld (${[...refusals].join(', ')})`]
+      : []),
     ...(argvUnreadable > 0 ? [`the arguments of ${argvUnreadable} processes are withheld`] : []),
     ...(argvTruncated > 0 ? [`the arguments of ${argvTruncated} processes are cut`] : []),
     ...(errors > 0 ? [`${errors} processes could not be read`] : []),

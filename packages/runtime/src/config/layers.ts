@@ -21,7 +21,11 @@ export function readConfigFile(file: string): readonly Setting[] | null {
     if (cause instanceof SentinelError) throw cause;
     const errno = errnoOf(cause);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null;
-    throw new SentinelError('config.unreadable', { message: `${file}: ${messageOf(cause)}`, hint: 'check the owner and mode of the file', cause });
+    throw new SentinelError('config.unreadable', {
+      message: `${file}: ${messageOf(cause)}`,
+      hint: 'check the owner and mode of the file',
+      cause,
+    });
   }
   return parseConfigText(text, file);
 }
@@ -33,7 +37,10 @@ function readBounded(file: string): string {
     const status = fstatSync(descriptor);
     const problem = !status.isFile() ? 'not an ordinary file' : status.size > MAX_FILE_BYTES ? 'larger than 1 MiB' : null;
     if (problem !== null) {
-      throw new SentinelError('config.unreadable', { message: `${file}: ${problem}`, hint: 'a configuration file is small: is this the right one?' });
+      throw new SentinelError('config.unreadable', {
+        message: `${file}: ${problem}`,
+        hint: 'a configuration file is small: is this the right one?',
+      });
     }
     return readFileSync(descriptor, 'utf8');
   } finally {
@@ -51,7 +58,10 @@ export function parseConfigText(text: string, file: string): readonly Setting[] 
     return `${file}:${at.line}:${at.col}`;
   };
   if (problem) {
-    throw new SentinelError('config.invalid', { message: `${place(problem.pos[0])}: not valid YAML: ${problem.message.split('\n')[0] ?? ''}`, hint: 'mend the line named' });
+    throw new SentinelError('config.invalid', {
+      message: `${place(problem.pos[0])}: not valid YAML: ${problem.message.split('\n')[0] ?? ''}`,
+      hint: 'mend the line named',
+    });
   }
   const settings: Setting[] = [];
   const walk = (node: unknown, path: readonly string[], offset: number): void => {
@@ -70,12 +80,19 @@ export function parseConfigText(text: string, file: string): readonly Setting[] 
       settings.push({ path, value, where: place(offset) });
     } catch (cause) {
       // An alias without an anchor, or too many of them.
-      throw new SentinelError('config.invalid', { message: `${place(offset)}: not valid YAML: ${messageOf(cause)}`, hint: 'mend the line named', cause });
+      throw new SentinelError('config.invalid', {
+        message: `${place(offset)}: not valid YAML: ${messageOf(cause)}`,
+        hint: 'mend the line named',
+        cause,
+      });
     }
   };
   const isEmpty = document.contents === null || (isScalar(document.contents) && document.contents.value === null);
   if (!isEmpty && !isMap(document.contents)) {
-    throw new SentinelError('config.invalid', { message: `${file}:1:1: must be a mapping of keys to values`, hint: 'write for instance "log:" and, indented below it, "level: debug"' });
+    throw new SentinelError('config.invalid', {
+      message: `${file}:1:1: must be a mapping of keys to values`,
+      hint: 'write for instance "log:" and, indented below it, "level: debug"',
+    });
   }
   walk(document.contents, [], 0);
   return settings.filter((setting) => setting.path.length > 0);
@@ -99,7 +116,10 @@ const NOT_CONFIGURATION: ReadonlySet<string> = new Set(['SENTINELD_CORPORA', 'SE
 export function parseAssignment(assignment: string): Setting {
   const at = assignment.indexOf('=');
   if (at < 1) {
-    throw new SentinelError('usage.invalid', { message: `--set ${assignment}: must be KEY=VALUE`, hint: 'for instance --set collection.interval=2s' });
+    throw new SentinelError('usage.invalid', {
+      message: `--set ${assignment}: must be KEY=VALUE`,
+      hint: 'for instance --set collection.interval=2s',
+    });
   }
   return { path: assignment.slice(0, at).split('.'), value: scalar(assignment.slice(at + 1)), where: `--set ${assignment.slice(0, at)}` };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULTS } from './config.ts';
-import { leafKeys, loadConfig, resolveConfig, type LoadOptions } from './load.ts';
+import { leafKeys, loadConfig, resolveConfig, resolvedConfigEnvironment, type LoadOptions } from './load.ts';
 
 let directory = '';
 let environment: Record<string, string> = {};
@@ -69,7 +69,15 @@ describe('the layers', () => {
     expect(intervals).toEqual([30_000, 1000, 2000, 3000, 4000, 5000, 6000]);
     const given = join(directory, 'given.yaml');
     const set = '--set collection.interval';
-    expect(origins).toEqual(['default', `${systemFile()}:1:14`, `${userFile()}:1:14`, `${given}:4:3`, 'SENTINELD_COLLECTION__INTERVAL', set, set]);
+    expect(origins).toEqual([
+      'default',
+      `${systemFile()}:1:14`,
+      `${userFile()}:1:14`,
+      `${given}:4:3`,
+      'SENTINELD_COLLECTION__INTERVAL',
+      set,
+      set,
+    ]);
     expect(load(options).files).toEqual([systemFile(), userFile(), given]);
   });
 
@@ -85,7 +93,12 @@ describe('the layers', () => {
   });
 
   it('read quantities with their units, and text with a leading zero or a hash as it is', () => {
-    environment = { ...environment, SENTINELD_COLLECTION__ARGV_LIMIT: '64KiB', SENTINELD_DETECTION__ROW_LIMIT: '7', SENTINELD_COLLECTION__HASH: 'false' };
+    environment = {
+      ...environment,
+      SENTINELD_COLLECTION__ARGV_LIMIT: '64KiB',
+      SENTINELD_DETECTION__ROW_LIMIT: '7',
+      SENTINELD_COLLECTION__HASH: 'false',
+    };
     const { config } = load({ assignments: ['alerting.dedup_window=1.5h', 'detection.disabled_rules=[a, b]', 'state_dir=/srv/a #1'] });
     expect(config.collection).toMatchObject({ argv_limit: 65_536, hash: false });
     expect(config.detection).toMatchObject({ row_limit: 7, disabled_rules: ['a', 'b'] });
@@ -126,26 +139,45 @@ describe('an unknown key', () => {
       hint: 'did you mean log.level?',
     });
     environment = { ...environment, SENTINELD_LOG_LEVEL: 'debug' };
-    expect(() => load()).toThrow(expect.objectContaining({ message: 'SENTINELD_LOG_LEVEL: unknown key log_level', hint: 'did you mean log.level?' }));
+    expect(() => load()).toThrow(
+      expect.objectContaining({ message: 'SENTINELD_LOG_LEVEL: unknown key log_level', hint: 'did you mean log.level?' }),
+    );
     environment = {};
     const message = '--set colection.intervall: unknown key colection.intervall';
-    expect(() => load({ assignments: ['colection.intervall=2s'] })).toThrow(expect.objectContaining({ message, hint: 'did you mean collection.interval?' }));
+    expect(() => load({ assignments: ['colection.intervall=2s'] })).toThrow(
+      expect.objectContaining({ message, hint: 'did you mean collection.interval?' }),
+    );
   });
 
   it('is found by its last part where it lies in the wrong section', () => {
-    expect(() => load({ assignments: ['agent.dedup_window=1s'] })).toThrow(expect.objectContaining({ hint: 'did you mean alerting.dedup_window?' }));
+    expect(() => load({ assignments: ['agent.dedup_window=1s'] })).toThrow(
+      expect.objectContaining({ hint: 'did you mean alerting.dedup_window?' }),
+    );
   });
 
-  it.each(['nonsense: 1', '__proto__: {level: debug}', 'constructor: {prototype: 1}', 'log: {level: {a: 1}}', '1: 2', '"": 1', '<<: {log: {level: debug}}'])('%s', (text) => {
+  it.each([
+    'nonsense: 1',
+    '__proto__: {level: debug}',
+    'constructor: {prototype: 1}',
+    'log: {level: {a: 1}}',
+    '1: 2',
+    '"": 1',
+    '<<: {log: {level: debug}}',
+  ])('%s', (text) => {
     expect(problem(text)).toMatchObject({ code: 'config.invalid', message: expect.stringContaining('unknown key'), exitStatus: 3 });
   });
 
   it('is not reached by a dotted name in a file', () => {
-    expect(problem('log.level: debug')).toMatchObject({ message: expect.stringMatching(/given\.yaml:1:1: log\.level is written as one key/) });
+    expect(problem('log.level: debug')).toMatchObject({
+      message: expect.stringMatching(/given\.yaml:1:1: log\.level is written as one key/),
+    });
   });
 
   it('is not a section with a value', () => {
-    expect(problem('log: debug')).toMatchObject({ message: expect.stringMatching(/:1:1: log is a section, not a value$/), hint: 'it holds log.level' });
+    expect(problem('log: debug')).toMatchObject({
+      message: expect.stringMatching(/:1:1: log is a section, not a value$/),
+      hint: 'it holds log.level',
+    });
     expect(problem('alerting: [1]')).toMatchObject({ message: expect.stringContaining('alerting is a section') });
   });
 });
@@ -184,7 +216,10 @@ describe('a wrong value', () => {
 
   it('is refused for want of a unit whatever a lower layer said', () => {
     write(systemFile(), 'collection: {interval: 2s}');
-    for (const refused of [{ assignments: ['collection.interval=60000'] }, { file: write(join(directory, 'given.yaml'), 'collection: {interval: 60000}') }]) {
+    for (const refused of [
+      { assignments: ['collection.interval=60000'] },
+      { file: write(join(directory, 'given.yaml'), 'collection: {interval: 60000}') },
+    ]) {
       expect(() => load(refused)).toThrow(expect.objectContaining({ message: expect.stringContaining('must be a duration') }));
     }
   });
@@ -196,7 +231,10 @@ describe('a wrong value', () => {
 
   it('is told with all others', () => {
     const thrown = problem('log: {level: loud}\ncollection:\n  interval: 1ms\n');
-    expect(String(thrown).split('\n')).toEqual([expect.stringMatching(/:1:7: log\.level: /), expect.stringMatching(/:3:3: collection\.interval: /)]);
+    expect(String(thrown).split('\n')).toEqual([
+      expect.stringMatching(/:1:7: log\.level: /),
+      expect.stringMatching(/:3:3: collection\.interval: /),
+    ]);
   });
 });
 
@@ -211,9 +249,32 @@ describe('the hash', () => {
   });
 });
 
+describe('a configuration that was loaded before root was given up', () => {
+  it('is handed on as it was, whatever the files and flags say by now', () => {
+    write(systemFile(), 'log: {level: debug}\ndetection: {rules_dirs: ["/a b", "/ü"]}\n');
+    const before = load({ assignments: ['collection.interval=2s'] });
+    rmSync(systemFile());
+    environment = { ...resolvedConfigEnvironment(before), SENTINELD_LOG__LEVEL: 'error' };
+    const after = load({ file: '/nonexistent', assignments: ['collection.interval=9s'] });
+    expect(after).toEqual({ ...before, origins: expect.any(Map) });
+    expect([...after.origins.keys()]).toEqual([...before.origins.keys()]);
+  });
+
+  it.each(['', '{', '{}', 'null', '{"config":{},"files":[]}', JSON.stringify({ config: { ...DEFAULTS, state_dir: 'here' }, files: [] })])(
+    'is refused where it is none: %s',
+    (text) => {
+      environment = { SENTINELD_RESOLVED_CONFIG: text };
+      expect(() => load()).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('SENTINELD_RESOLVED_CONFIG') }));
+    },
+  );
+});
+
 describe('resolveConfig', () => {
   it('throws nothing but config.invalid, whatever the settings are', () => {
-    const path = fc.oneof(fc.constantFrom(...leafKeys(DEFAULTS)).map((key) => key.split('.')), fc.array(fc.string({ maxLength: 9 }), { minLength: 1, maxLength: 3 }));
+    const path = fc.oneof(
+      fc.constantFrom(...leafKeys(DEFAULTS)).map((key) => key.split('.')),
+      fc.array(fc.string({ maxLength: 9 }), { minLength: 1, maxLength: 3 }),
+    );
     const value = fc.oneof(fc.anything(), fc.constantFrom('2s', '64KiB', 5, true, '/x', null));
     fc.assert(
       fc.property(fc.array(fc.record({ path, value, where: fc.constant('here') }), { maxLength: 4 }), (settings) => {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { SentinelError } from '@sentineld/model/error';
+import { SentinelError, messageOf } from '@sentineld/model/error';
 import { z } from 'zod';
 import { ConfigSchema, DEFAULTS, type Config } from './config.ts';
 import { parseAssignment, readConfigFile, readEnvironment, type Setting } from './layers.ts';
@@ -48,7 +48,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const environment = options.environment ?? process.env;
   const resolved = environment[RESOLVED_VARIABLE];
   if (resolved !== undefined) {
-    const { config, files } = ResolvedSchema.parse(JSON.parse(resolved));
+    const { config, files } = readResolved(resolved);
     return { config, origins: new Map(leafKeys(config).map((key) => [key, 'before root was given up'])), files, hash: hashOf(config) };
   }
   const files: string[] = [];
@@ -56,7 +56,8 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const addFile = (file: string, required: boolean): void => {
     const read = readConfigFile(file);
     if (read === null) {
-      if (required) throw new SentinelError('config.unreadable', { message: `${file}: no such file`, hint: 'check the path given with --config' });
+      if (required)
+        throw new SentinelError('config.unreadable', { message: `${file}: no such file`, hint: 'check the path given with --config' });
       return;
     }
     files.push(file);
@@ -70,8 +71,23 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   return { ...resolveConfig(settings, environment), files };
 }
 
+function readResolved(text: string): z.infer<typeof ResolvedSchema> {
+  try {
+    return ResolvedSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new SentinelError('config.invalid', {
+      message: `${RESOLVED_VARIABLE}: ${messageOf(cause)}`,
+      hint: 'the daemons set this variable for themselves: unset it',
+      cause,
+    });
+  }
+}
+
 /** Merges settings over the defaults, later ones winning, and checks the result. */
-export function resolveConfig(settings: readonly Setting[], environment: Readonly<Record<string, string | undefined>>): Omit<LoadedConfig, 'files'> {
+export function resolveConfig(
+  settings: readonly Setting[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Omit<LoadedConfig, 'files'> {
   const merged: Record<string, unknown> = structuredClone(DEFAULTS);
   const origins = new Map<string, string>(leafKeys(DEFAULTS).map((key) => [key, 'default']));
   for (const setting of settings) {
@@ -85,7 +101,10 @@ export function resolveConfig(settings: readonly Setting[], environment: Readonl
       const key = issue.path.filter((part) => typeof part === 'string').join('.');
       return `${origins.get(key) ?? 'default'}: ${key}: ${issue.message}`;
     });
-    throw new SentinelError('config.invalid', { message: problems.join('\n'), hint: 'sentinelcli config show lists every key with its value' });
+    throw new SentinelError('config.invalid', {
+      message: problems.join('\n'),
+      hint: 'sentinelcli config show lists every key with its value',
+    });
   }
   return { config: result.data, origins, hash: hashOf(result.data) };
 }
@@ -107,13 +126,19 @@ function refuseUnknownKey(setting: Setting): void {
   const key = setting.path.join('.');
   if (known.includes(key)) {
     if (setting.path.every((part) => !part.includes('.'))) return;
-    throw new SentinelError('config.invalid', { message: `${setting.where}: ${key} is written as one key`, hint: 'write its parts one below the other, indented' });
+    throw new SentinelError('config.invalid', {
+      message: `${setting.where}: ${key} is written as one key`,
+      hint: 'write its parts one below the other, indented',
+    });
   }
   const under = known.filter((candidate) => candidate.startsWith(`${key}.`));
   if (under.length > 0) {
     // An empty section ("log:" with nothing below it) says nothing and is allowed.
     if (setting.value === null) return;
-    throw new SentinelError('config.invalid', { message: `${setting.where}: ${key} is a section, not a value`, hint: `it holds ${under.join(', ')}` });
+    throw new SentinelError('config.invalid', {
+      message: `${setting.where}: ${key} is a section, not a value`,
+      hint: `it holds ${under.join(', ')}`,
+    });
   }
   const nearest = nearestWord(key, known) ?? known.find((candidate) => candidate.endsWith(`.${setting.path.at(-1) ?? ''}`));
   throw new SentinelError('config.invalid', {

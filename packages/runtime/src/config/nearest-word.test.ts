@@ -26,17 +26,22 @@ describe('nearestWord', () => {
 
   it('finds a candidate with one letter wrong, missing, added or swapped', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[a-z]{4,20}$/), fc.nat(), fc.constantFrom('wrong', 'missing', 'added', 'swapped'), (candidate, at, mistake) => {
-        const place = at % (candidate.length - 1);
-        const [head, letter, rest] = [candidate.slice(0, place), candidate.charAt(place), candidate.slice(place + 1)];
-        const typed = {
-          wrong: `${head}#${rest}`,
-          missing: `${head}${rest}`,
-          added: `${head}#${letter}${rest}`,
-          swapped: `${head}${rest.charAt(0)}${letter}${rest.slice(1)}`,
-        };
-        expect(nearestWord(typed[mistake], ['zzzzzzzzzzzzzzzzzzzzzzzzzzz', candidate])).toBe(candidate);
-      }),
+      fc.property(
+        fc.stringMatching(/^[a-z]{4,20}$/),
+        fc.nat(),
+        fc.constantFrom('wrong', 'missing', 'added', 'swapped'),
+        (candidate, at, mistake) => {
+          const place = at % (candidate.length - 1);
+          const [head, letter, rest] = [candidate.slice(0, place), candidate.charAt(place), candidate.slice(place + 1)];
+          const typed = {
+            wrong: `${head}#${rest}`,
+            missing: `${head}${rest}`,
+            added: `${head}#${letter}${rest}`,
+            swapped: `${head}${rest.charAt(0)}${letter}${rest.slice(1)}`,
+          };
+          expect(nearestWord(typed[mistake], ['zzzzzzzzzzzzzzzzzzzzzzzzzzz', candidate])).toBe(candidate);
+        },
+      ),
     );
   });
 

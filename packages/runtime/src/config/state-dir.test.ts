@@ -72,7 +72,7 @@ describe("root's default state directory", () => {
 });
 
 describe('statePaths', () => {
-  it('puts each database and each daemon\'s socket into a directory of its own', () => {
+  it("puts each database and each daemon's socket into a directory of its own", () => {
     const paths = statePaths('/s');
     const directories = [paths.eventsDir, paths.ledgerDir, paths.agentDir, paths.logDir, paths.procmondRunDir, paths.agentRunDir];
     expect(new Set(directories).size).toBe(6);

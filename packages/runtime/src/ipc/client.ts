@@ -45,7 +45,9 @@ export async function openConnection(path: string, onEvent?: (event: unknown) =>
   });
   const ask = async (request: Request, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<unknown> => {
     const reply = await new Promise<Reply>((resolve, reject) => {
-      if (socket.destroyed) return reject(unreachable(path, endReason));
+      if (socket.destroyed) return reject(unreachable(path, endReason === '' ? 'the connection was closed' : endReason));
+      // First of all: a request that is too large must not leave a waiter for the reply to the next one.
+      const frame = encodeFrame(request);
       const timer = setTimeout(() => {
         // A late reply would be taken for the answer to the next question.
         endReason = `no reply within ${timeoutMs} ms`;
@@ -61,7 +63,7 @@ export async function openConnection(path: string, onEvent?: (event: unknown) =>
           reject(error);
         },
       });
-      socket.write(encodeFrame(request));
+      socket.write(frame);
       return undefined;
     });
     if (!reply.ok) throw new SentinelError('ipc.refused', { message: reply.error.message, context: { code: reply.error.code, path } });
@@ -93,7 +95,9 @@ function connected(path: string): Promise<Socket> {
 
 function unreachable(path: string, reason: string, errno?: string): SentinelError {
   const hint =
-    errno === 'EACCES' ? 'join the operators group of this installation, or ask as its user' : 'is it running? "sentinelcli health" says what is';
+    errno === 'EACCES'
+      ? 'join the operators group of this installation, or ask as its user'
+      : 'is it running? "sentinelcli health" says what is';
   return new SentinelError('ipc.unreachable', { message: `${path}: ${reason}`, hint, context: { path, errno } });
 }
 

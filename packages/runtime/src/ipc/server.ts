@@ -63,11 +63,17 @@ export async function serveSocket(options: ServerOptions): Promise<SocketServer>
   return {
     publish: (event) => {
       const frame = encodeFrame(event);
+      let reached = 0;
       for (const socket of subscribers) {
-        if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy();
-        else socket.write(frame);
+        if (socket.writableLength > MAX_UNSENT_BYTES) {
+          subscribers.delete(socket);
+          socket.destroy();
+        } else {
+          socket.write(frame);
+          reached++;
+        }
       }
-      return subscribers.size;
+      return reached;
     },
     close: () =>
       new Promise((resolve) => {
@@ -108,13 +114,19 @@ function serveConnection(socket: Socket, peer: Peer, subscribers: Set<Socket>, o
   };
   const takeToken = tokenBucket();
   let queue: Promise<void> = Promise.resolve();
+  let deadline: NodeJS.Timeout | undefined;
   const reader = createFrameReader((value) => {
+    // This frame is whole; the next one has a time of its own.
+    clearTimeout(deadline);
+    deadline = undefined;
+    // What came in one chunk with something that was refused is not looked at.
+    if (socket.destroyed) return undefined;
     if (!takeToken()) return refuse('too many requests');
     const parsed = RequestSchema.safeParse(value);
     if (!parsed.success) return refuse('unknown request');
     const request = parsed.data;
     if (!options.permitted.has(request.request)) return refuse(`request ${request.request} is not permitted here`);
-    if (request.request === 'subscribe') {
+    if (request.request === 'subscribe' && !subscribers.has(socket)) {
       subscribers.add(socket);
       socket.on('close', () => subscribers.delete(socket));
       socket.setTimeout(0);
@@ -123,14 +135,13 @@ function serveConnection(socket: Socket, peer: Peer, subscribers: Set<Socket>, o
     queue = queue.then(async () => send(socket, await answerSafely(options, request, peer)));
     return undefined;
   });
-  let deadline: NodeJS.Timeout | undefined;
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   socket.on('close', () => clearTimeout(deadline));
   socket.on('data', (bytes: Buffer) => {
     const problem = reader.push(bytes);
-    clearTimeout(deadline);
     if (problem !== null) return refuse(`frame: ${problem}`);
-    if (reader.isPartial()) deadline = setTimeout(() => refuse('frame: too slow'), FRAME_DEADLINE_MS);
+    // From its first byte on: one that comes byte by byte gets no more time.
+    if (reader.isPartial()) deadline ??= setTimeout(() => refuse('frame: too slow'), FRAME_DEADLINE_MS);
     return undefined;
   });
 }
@@ -179,7 +190,10 @@ async function clearStaleSocket(path: string): Promise<void> {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) return;
   if (!status.isSocket() || status.uid !== process.getuid?.()) {
-    throw new SentinelError('state.unusable', { message: `${path} is in the way: not a socket of this user`, hint: 'remove it and start again' });
+    throw new SentinelError('state.unusable', {
+      message: `${path} is in the way: not a socket of this user`,
+      hint: 'remove it and start again',
+    });
   }
   const outcome = await new Promise<string>((resolve) => {
     const probe = connect(path);
@@ -189,16 +203,26 @@ async function clearStaleSocket(path: string): Promise<void> {
     });
     probe.on('error', (cause) => resolve(errnoOf(cause) ?? 'unknown'));
   });
-  if (outcome === 'alive') throw new SentinelError('state.held', { message: `${path}: another server listens there`, hint: 'stop it first' });
+  // EAGAIN: so many are waiting to be accepted that no more can.
+  if (outcome === 'alive' || outcome === 'EAGAIN')
+    throw new SentinelError('state.held', { message: `${path}: another server listens there`, hint: 'stop it first' });
   if (outcome === 'ECONNREFUSED') rmSync(path);
 }
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const before = process.umask(0o117);
-    server.once('error', reject);
+    const fail = (cause: Error): void =>
+      reject(
+        new SentinelError('state.unusable', {
+          message: `${path}: cannot listen: ${messageOf(cause)}`,
+          hint: 'check the owner and mode of its directory',
+          cause,
+        }),
+      );
+    server.once('error', fail);
     server.listen(path, () => {
-      server.off('error', reject);
+      server.off('error', fail);
       resolve();
     });
     // libuv binds within listen(), so the mask need not stay longer.

@@ -34,7 +34,10 @@ export function daemonAccounts(config: Config, read: (file: string) => string = 
   const auditorsGid = groups.get(config.privileges.auditors_group);
   if (collectorUid !== undefined && agentUid !== undefined && operatorsGid !== undefined && auditorsGid !== undefined) {
     if ([collectorUid, agentUid, operatorsGid, auditorsGid].includes(0)) {
-      throw new SentinelError('config.invalid', { message: 'privileges: a configured user or group is root', hint: 'name users and groups that have no rights of their own' });
+      throw new SentinelError('config.invalid', {
+        message: 'privileges: a configured user or group is root',
+        hint: 'name users and groups that have no rights of their own',
+      });
     }
     return { collectorUid, agentUid, operatorsGid, auditorsGid, configured: true };
   }
@@ -45,7 +48,13 @@ export function daemonAccounts(config: Config, read: (file: string) => string = 
     if ([base, base + 1, base + 2].some((id) => taken.has(id))) continue;
     return { collectorUid: base, agentUid: base + 1, operatorsGid: base, auditorsGid: base + 2, configured: false };
   }
-  return { collectorUid: SPARE_FIRST, agentUid: SPARE_FIRST + 1, operatorsGid: SPARE_FIRST, auditorsGid: SPARE_FIRST + 2, configured: false };
+  return {
+    collectorUid: SPARE_FIRST,
+    agentUid: SPARE_FIRST + 1,
+    operatorsGid: SPARE_FIRST,
+    auditorsGid: SPARE_FIRST + 2,
+    configured: false,
+  };
 }
 
 /** Name -> id of a file in the form of passwd(5) or group(5). */

@@ -44,7 +44,11 @@ export function confineExecutor(options: ConfineExecutorOptions = {}): ExecutorC
   ] as const;
   const steps = limits.map(([name, value]) => attempt(`limit ${name} ${value}`, () => native.setResourceLimit(name, value, value)));
   steps.push(attempt('filter: no sockets, programs, writing or signals', () => native.confine(NO_WAY_OUT)));
-  return { confined: steps.every(({ held }) => held), detail: steps.map(({ text }) => text), allowCpu: (seconds) => allowCpu(native, seconds, cpuSeconds) };
+  return {
+    confined: steps.every(({ held }) => held),
+    detail: steps.map(({ text }) => text),
+    allowCpu: (seconds) => allowCpu(native, seconds, cpuSeconds),
+  };
 }
 
 /**

@@ -9,11 +9,15 @@ import { displayHostText } from '@sentineld/model/host-text';
 export function describeFailure(program: string, thrown: unknown): string {
   if (!(thrown instanceof SentinelError)) {
     const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-    return `${program}: this is a bug: ${messageOf(thrown)}\n${stack}\n`;
+    return `${program}: this is a bug: ${escapedLines(messageOf(thrown), '\n')}\n${escapedLines(stack, '\n')}\n`;
   }
-  const message = thrown.message.split('\n').map(displayHostText).join('\n  ');
+  const message = escapedLines(thrown.message, '\n  ');
   const hint = thrown.hint === undefined ? '' : `  ${displayHostText(thrown.hint)}\n`;
   return `${program}: ${message}\n${hint}`;
+}
+
+function escapedLines(text: string, separator: string): string {
+  return text.split('\n').map(displayHostText).join(separator);
 }
 
 /** The exit status for anything that was thrown: 70 for what is not a SentinelError. */

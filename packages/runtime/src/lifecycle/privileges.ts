@@ -19,7 +19,12 @@ export type Identity = {
 };
 
 /** Replaces this process by `program` with `argv` under another identity; of the environment only `environment` and the service manager's variables stay. Returns only by throwing. */
-export function becomeThroughSetpriv(identity: Identity, program: string, argv: readonly string[], environment: Readonly<Record<string, string>>): never {
+export function becomeThroughSetpriv(
+  identity: Identity,
+  program: string,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): never {
   const setpriv = SETPRIV_PATHS.find((path) => existsSync(path));
   if (setpriv === undefined || process.execve === undefined) {
     throw new SentinelError('privilege.refused', {
@@ -51,7 +56,8 @@ export function becomeThroughSetpriv(identity: Identity, program: string, argv: 
 /** What systemd told this process survives the change; nothing else of root's environment does. */
 function serviceEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined && /^(NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_FDS|LISTEN_PID|TZ)$/.test(entry[0]),
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && /^(NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_FDS|LISTEN_PID|TZ)$/.test(entry[0]),
   );
   return Object.fromEntries(kept);
 }
@@ -128,7 +134,8 @@ export type PrivilegeProof = {
  */
 export function provePrivileges(allowed: bigint, threads: readonly ThreadPrivileges[] = threadPrivileges()): PrivilegeProof {
   const first = threads[0];
-  if (first === undefined) throw new SentinelError('privilege.refused', { message: 'no thread could be read from /proc/self/task', hint: 'is /proc mounted?' });
+  if (first === undefined)
+    throw new SentinelError('privilege.refused', { message: 'no thread could be read from /proc/self/task', hint: 'is /proc mounted?' });
   // Started as root the bounding set was cut too; an ordinary user's was not, and their groups are their own business.
   const dropped = (first.bounding & ~allowed) === 0n;
   for (const thread of threads) {
@@ -181,6 +188,9 @@ function tryWhatMustFail(dropped: boolean): readonly string[] {
     } catch (cause) {
       return `${name}: ${errnoOf(cause) ?? 'refused'}`;
     }
-    throw new SentinelError('privilege.refused', { message: `${name} still works after root was given up`, hint: 'check the groups of the account' });
+    throw new SentinelError('privilege.refused', {
+      message: `${name} still works after root was given up`,
+      hint: 'check the groups of the account',
+    });
   });
 }

@@ -11,7 +11,10 @@ export function withoutIoUring(native: Native): void {
   if (!native.holdsIoUring()) return;
   const program = process.argv[1];
   if (process.execve === undefined || program === undefined) {
-    throw new SentinelError('privilege.refused', { message: 'this process has io_uring and cannot replace itself by one without', hint: 'use the Node release that package.json names' });
+    throw new SentinelError('privilege.refused', {
+      message: 'this process has io_uring and cannot replace itself by one without',
+      hint: 'use the Node release that package.json names',
+    });
   }
   native.refuseIoUring();
   process.execve(process.execPath, [process.execPath, ...process.execArgv, program, ...process.argv.slice(2)], process.env);

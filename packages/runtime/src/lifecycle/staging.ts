@@ -3,7 +3,21 @@
  * closed home is not: then Node and the built programs are copied to a directory of root's that everybody can read.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, constants, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { startTicksOf } from './process-identity.ts';
 
@@ -27,29 +41,51 @@ export function reachableBy(path: string, uid: number, gids: readonly number[]):
 export function readablePrograms(directory: string, uid: number, gids: readonly number[], stageRoot: string): ReadablePrograms {
   const node = process.execPath;
   if (reachableBy(node, uid, gids) && reachableBy(directory, uid, gids)) return { node, directory, staged: false };
-  const target = join(stageRoot, fingerprint([node, ...readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name))]));
+  const target = join(
+    stageRoot,
+    fingerprint([node, ...readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name))]),
+  );
   if (!existsSync(target)) {
     mkdirSync(stageRoot, { recursive: true, mode: 0o755 });
     chmodSync(stageRoot, 0o755);
     for (const old of readdirSync(stageRoot)) if (!isLiveDraft(old)) rmSync(join(stageRoot, old), { recursive: true, force: true });
     const draft = `${target}.${process.pid}`;
     mkdirSync(draft);
-    copyFileSync(node, join(draft, 'node'), constants.COPYFILE_FICLONE);
-    cpSync(directory, join(draft, basename(directory)), { recursive: true, dereference: true });
-    openToAll(draft);
-    chmodSync(join(draft, 'node'), 0o755);
+    copyFile(node, join(draft, 'node'), 0o755);
+    copyOpenly(directory, join(draft, basename(directory)));
+    chmodSync(draft, 0o755);
     putInPlace(draft, target);
   }
   return { node: join(target, 'node'), directory: join(target, basename(directory)), staged: true };
 }
 
-/** Copies keep the modes of what was copied, and a umask may close them further. */
-function openToAll(directory: string): void {
-  chmodSync(directory, 0o755);
-  for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
-    const path = join(directory, name);
-    const status = statSync(path);
-    chmodSync(path, status.isDirectory() ? 0o755 : 0o644 | (status.mode & 0o111));
+/** Copies a directory so that everybody can read it, whatever its modes and the umask; of a link, what it leads to. */
+function copyOpenly(from: string, to: string): void {
+  mkdirSync(to);
+  for (const name of readdirSync(from)) {
+    const [source, copy] = [join(from, name), join(to, name)];
+    if (statSync(source).isDirectory()) {
+      copyOpenly(source, copy);
+    } else {
+      copyFile(source, copy, 0o644);
+    }
+  }
+  chmodSync(to, 0o755);
+}
+
+/** Not by copyFile(), which gives the copy to the owner of what was copied: nobody but this user may change what runs. */
+function copyFile(from: string, to: string, mode: number): void {
+  const buffer = Buffer.allocUnsafe(1_048_576);
+  const source = openSync(from, constants.O_RDONLY);
+  const copy = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    for (let length = readSync(source, buffer); length > 0; length = readSync(source, buffer)) {
+      for (let at = 0; at < length; at += writeSync(copy, buffer, at, length - at));
+    }
+    fchmodSync(copy, mode);
+  } finally {
+    closeSync(source);
+    closeSync(copy);
   }
 }
 

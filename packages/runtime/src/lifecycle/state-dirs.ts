@@ -5,7 +5,7 @@
  */
 import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SentinelError } from '@sentineld/model/error';
+import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { StatePaths } from '../config/state-dir.ts';
 import type { DaemonAccounts } from './accounts.ts';
 
@@ -20,7 +20,6 @@ export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null
   const operators = accounts?.operatorsGid ?? gid;
   const auditors = accounts?.auditorsGid ?? gid;
   const open = accounts === null ? 0o700 : 0o755;
-  makeParents(paths.root, accounts !== null);
   const wanted: readonly Wanted[] = [
     { path: paths.root, mode: open, uid, gid },
     { path: join(paths.root, 'run'), mode: open, uid, gid },
@@ -31,7 +30,14 @@ export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null
     { path: paths.agentDir, mode: 0o2750, uid: agent, gid: operators },
     { path: paths.agentRunDir, mode: 0o2750, uid: agent, gid: operators },
   ];
-  for (const directory of wanted) makeDirectory(directory);
+  try {
+    makeParents(paths.root, accounts !== null);
+    for (const directory of wanted) makeDirectory(directory);
+  } catch (cause) {
+    if (cause instanceof SentinelError) throw cause;
+    const hint = 'give another one with --state-dir, or have this one made by its owner';
+    throw new SentinelError('state.unusable', { message: `${paths.root} cannot be made: ${messageOf(cause)}`, hint, cause });
+  }
 }
 
 /** What is missing above the state directory. Root's umask must not close it to the users that the daemons become. */
@@ -53,7 +59,8 @@ function makeDirectory({ path, mode, uid, gid }: Wanted): void {
     status = lstatSync(path);
   }
   if (!status.isDirectory()) throw unusable(path, 'is not a directory', `move it away: ls -ld ${path}`);
-  if (status.uid !== uid) throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, `after looking at what is in it: chown -R ${uid}:${gid} ${path}`);
+  if (status.uid !== uid)
+    throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, `after looking at what is in it: chown -R ${uid}:${gid} ${path}`);
   if ((status.mode & 0o022) !== 0) throw unusable(path, 'can be written by its group or by others', `chmod ${mode.toString(8)} ${path}`);
 }
 

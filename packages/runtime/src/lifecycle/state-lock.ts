@@ -3,11 +3,17 @@
  * and put in place by link(2), so it is never seen half written; a lock whose holder is dead is taken over.
  */
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { SentinelError, errnoOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import { z } from 'zod';
 import { bootId, startTicksOf } from './process-identity.ts';
 
-export type LockHolder = { readonly pid: number; readonly startTicks: number | null; readonly bootId: string; readonly program: string; readonly sinceMs: number };
+export type LockHolder = {
+  readonly pid: number;
+  readonly startTicks: number | null;
+  readonly bootId: string;
+  readonly program: string;
+  readonly sinceMs: number;
+};
 
 const HolderSchema: z.ZodType<LockHolder> = z.object({
   pid: z.int().positive(),
@@ -23,7 +29,15 @@ export type StateLock = { readonly release: () => void };
 export function takeStateLock(path: string, program: string, now: number = Date.now()): StateLock {
   const own: LockHolder = { pid: process.pid, startTicks: startTicksOf(process.pid), bootId: bootId(), program, sinceMs: now };
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(own)}\n`, { mode: 0o644 });
+  try {
+    writeFileSync(draft, `${JSON.stringify(own)}\n`, { mode: 0o644 });
+  } catch (cause) {
+    throw new SentinelError('state.unusable', {
+      message: `${path}: the lock cannot be written: ${messageOf(cause)}`,
+      hint: 'check the owner and mode of the directory, and the free space',
+      cause,
+    });
+  }
   try {
     for (let attempt = 0; attempt < 8; attempt++) {
       if (linked(draft, path) || takenOver(draft, path)) return { release: () => release(path, own) };
@@ -65,8 +79,8 @@ function takenOver(draft: string, path: string): boolean {
   refuseIfHeld(path, path);
   const guard = `${path}.takeover`;
   if (!linked(draft, guard)) {
-    refuseIfHeld(path, guard);
-    rmSync(guard, { force: true });
+    // Gone by now: its holder has finished. Left by a process that died: ours to remove.
+    if (refuseIfHeld(path, guard)) rmSync(guard, { force: true });
     return false;
   }
   try {
@@ -79,10 +93,11 @@ function takenOver(draft: string, path: string): boolean {
   }
 }
 
-/** Throws where `file` names a process that lives. */
-function refuseIfHeld(path: string, file: string): void {
+/** Throws where `file` names a process that lives; true where it names one that does not. */
+function refuseIfHeld(path: string, file: string): boolean {
   const holder = readHolder(file);
-  if (holder === null || !isAlive(holder)) return;
+  if (holder === null) return false;
+  if (!isAlive(holder)) return true;
   throw new SentinelError('state.held', {
     message: `${path} is held by ${holder.program}, pid ${holder.pid}, since ${new Date(holder.sinceMs).toISOString()}`,
     hint: `use that one, stop it with "kill ${holder.pid}", or give this one another --state-dir`,

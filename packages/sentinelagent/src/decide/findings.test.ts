@@ -17,15 +17,31 @@ function outcome(rows: readonly Record<string, string | number | null>[]): Extra
 
 describe('findingsOf', () => {
   it('makes one finding of the rows that agree in the dedup keys, with the processes they name', () => {
-    const findings = findingsOf(RULE, outcome([{ pid: 1, start_time: 5, x: 'a' }, { pid: 1, start_time: 5, x: 'b' }, { pid: 2, start_time: 5, x: 'a' }]), 'scan-1');
+    const findings = findingsOf(
+      RULE,
+      outcome([
+        { pid: 1, start_time: 5, x: 'a' },
+        { pid: 1, start_time: 5, x: 'b' },
+        { pid: 2, start_time: 5, x: 'a' },
+      ]),
+      'scan-1',
+    );
     expect(findings).toHaveLength(2);
     expect(findings[0]?.rows).toHaveLength(2);
     expect(findings.map((finding) => finding.processes.map(({ pid }) => pid))).toEqual([[1], [2]]);
-    expect(findings[0]).toMatchObject({ ruleId: 'probe', ruleVersion: 3, severity: 'high', scanId: 7, correlationId: 'scan-1', executionTimeMs: 2 });
+    expect(findings[0]).toMatchObject({
+      ruleId: 'probe',
+      ruleVersion: 3,
+      severity: 'high',
+      scanId: 7,
+      correlationId: 'scan-1',
+      executionTimeMs: 2,
+    });
   });
 
   it('gives the same key for the same values and another for others, however long the values are', () => {
-    const key = (row: Record<string, string | number | null>) => findingsOf({ ...RULE, dedupKeys: ['name'] }, outcome([row]), 'c')[0]?.dedupKey;
+    const key = (row: Record<string, string | number | null>) =>
+      findingsOf({ ...RULE, dedupKeys: ['name'] }, outcome([row]), 'c')[0]?.dedupKey;
     expect(key({ name: 'a'.repeat(100_000), pid: 1 })).toBe(key({ name: 'a'.repeat(100_000), pid: 2 }));
     expect(key({ name: '1' })).not.toBe(key({ name: 1 }));
     expect(key({ name: null })).not.toBe(key({ name: 'null' }));

@@ -17,7 +17,9 @@ describe('alertText', () => {
 
   it('cuts long strings and long lists', () => {
     const [process] = exampleAlert().processes;
-    const processes = Array.from({ length: 9 }, () => ({ ...process, name: 'n'.repeat(5000) })) as ReturnType<typeof exampleAlert>['processes'];
+    const processes = Array.from({ length: 9 }, () => ({ ...process, name: 'n'.repeat(5000) })) as ReturnType<
+      typeof exampleAlert
+    >['processes'];
     const text = alertText(exampleAlert({ processes }));
     expect(text).toContain('and 6 more');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(1000);
@@ -25,7 +27,9 @@ describe('alertText', () => {
 
   it('shows what is not known as such', () => {
     const [process] = exampleAlert().processes;
-    const blank = { ...process, exePath: null, argv: null, user: null, ppid: null } as (typeof exampleAlert extends () => infer A ? A : never)['processes'][number];
+    const blank = { ...process, exePath: null, argv: null, user: null, ppid: null } as (typeof exampleAlert extends () => infer A
+      ? A
+      : never)['processes'][number];
     expect(alertText(exampleAlert({ processes: [blank], attack: [] }))).toContain('exe (unknown), user (unknown)\n');
   });
 });

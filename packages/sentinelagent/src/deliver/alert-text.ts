@@ -25,7 +25,10 @@ export function alertText(alert: Alert): string {
 function processLines(process: AffectedProcess): string[] {
   const parent = process.ppid === null ? '' : `, parent ${process.ppid} ${shown(process.parentName ?? '(gone)')}`;
   const argv = process.argv === null || process.argv.length === 0 ? [] : [`    argv ${shown(JSON.stringify(process.argv))}`];
-  return [`    pid ${process.pid} ${shown(process.name)}, exe ${shown(process.exePath ?? '(unknown)')}, user ${shown(process.user ?? '(unknown)')}${parent}`, ...argv];
+  return [
+    `    pid ${process.pid} ${shown(process.name)}, exe ${shown(process.exePath ?? '(unknown)')}, user ${shown(process.user ?? '(unknown)')}${parent}`,
+    ...argv,
+  ];
 }
 
 function shown(text: string): string {

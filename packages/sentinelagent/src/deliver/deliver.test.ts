@@ -6,7 +6,13 @@ import { createDeliverer } from './deliver.ts';
 import type { SendResult } from './sink.ts';
 
 function fakeStore(sinkNames: readonly string[]) {
-  const rows = sinkNames.map((sinkName, index) => ({ deliveryId: index + 1, sinkName, attemptCount: 0, status: 'pending' as string, error: null as string | null }));
+  const rows = sinkNames.map((sinkName, index) => ({
+    deliveryId: index + 1,
+    sinkName,
+    attemptCount: 0,
+    status: 'pending' as string,
+    error: null as string | null,
+  }));
   return {
     rows,
     pendingDeliveries: ({ afterDeliveryId = 0 }: { afterDeliveryId?: number } = {}): PendingDelivery[] =>
@@ -35,7 +41,11 @@ describe('createDeliverer', () => {
     ]);
     const deliverer = createDeliverer(store, sinks, silentLogger());
     await deliverer.drain();
-    expect(store.rows.map((row) => [row.status, row.error])).toEqual([['retrying', 'refused'], ['success', null], ['retrying', 'broken']]);
+    expect(store.rows.map((row) => [row.status, row.error])).toEqual([
+      ['retrying', 'refused'],
+      ['success', null],
+      ['retrying', 'broken'],
+    ]);
   });
 
   it('gives up after three attempts and counts it', async () => {

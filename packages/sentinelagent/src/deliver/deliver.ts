@@ -17,16 +17,25 @@ export type Deliverer = {
   readonly failed: () => number;
 };
 
-export function createDeliverer(store: Pick<AgentWriter, 'pendingDeliveries' | 'recordAttempt'>, sinks: ReadonlyMap<string, OpenSink>, log: Logger): Deliverer {
+export function createDeliverer(
+  store: Pick<AgentWriter, 'pendingDeliveries' | 'recordAttempt'>,
+  sinks: ReadonlyMap<string, OpenSink>,
+  log: Logger,
+): Deliverer {
   let failed = 0;
   let queue: Promise<void> = Promise.resolve();
   const deliver = async (delivery: PendingDelivery): Promise<void> => {
     const sink = sinks.get(delivery.sinkName);
     const startedMs = performance.now();
-    const result: SendResult = sink === undefined ? { ok: false, error: 'the sink is not configured any more' } : await attempt(sink, delivery);
+    const result: SendResult =
+      sink === undefined ? { ok: false, error: 'the sink is not configured any more' } : await attempt(sink, delivery);
     const last = sink === undefined || delivery.attemptCount + 1 >= MAX_ATTEMPTS;
     const status = result.ok ? 'success' : last ? 'failed' : 'retrying';
-    store.recordAttempt(delivery.deliveryId, { status, responseTimeMs: Math.round(performance.now() - startedMs), error: result.ok ? null : result.error });
+    store.recordAttempt(delivery.deliveryId, {
+      status,
+      responseTimeMs: Math.round(performance.now() - startedMs),
+      error: result.ok ? null : result.error,
+    });
     const { alert } = delivery;
     const fields = { alertId: alert.id, ruleId: alert.ruleId, sink: delivery.sinkName, status, correlationId: alert.correlationId };
     if (result.ok) log.info(fields, 'alert.delivered');
@@ -34,7 +43,7 @@ export function createDeliverer(store: Pick<AgentWriter, 'pendingDeliveries' | '
     if (status === 'failed') failed++;
   };
   const drainOnce = async (): Promise<void> => {
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const page = store.pendingDeliveries({ afterDeliveryId: after, limit: 100 });
       for (const delivery of page) {
         await deliver(delivery);

@@ -34,7 +34,9 @@ export const alertsList: Command = defineCommand({
     const least = options['min-severity'] === null ? 0 : SEVERITIES.indexOf(options['min-severity']);
     const severities = SEVERITIES.filter((severity, at) => at >= least && (options.severity === null || severity === options.severity));
     const sinceMs = options.since === null ? null : context.now() - options.since;
-    const found = withAgentReader(context.paths(), (reader) => listAlerts(reader, { severities, ruleId: options.rule, sinceMs, limit: options.limit }));
+    const found = withAgentReader(context.paths(), (reader) =>
+      listAlerts(reader, { severities, ruleId: options.rule, sinceMs, limit: options.limit }),
+    );
     const alerts = found.slice(0, options.limit);
     if (options.json) context.terminal.out(jsonArrayText(alerts.map(alertJson)));
     else printTable(context, alerts);
@@ -56,9 +58,18 @@ export function isoTime(ms: number): string | null {
 function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAlert[]): void {
   if (alerts.length === 0) return terminal.out('no alerts\n');
   const { styles, width } = terminal;
-  const rows = alerts.map((alert) => [alert.id, tableTime(alert.alertTimeMs, now()), alert.severity, alert.repeats + 1, alert.ruleId, processesOf(alert)]);
+  const rows = alerts.map((alert) => [
+    alert.id,
+    tableTime(alert.alertTimeMs, now()),
+    alert.severity,
+    alert.repeats + 1,
+    alert.ruleId,
+    processesOf(alert),
+  ]);
   const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)) };
-  return terminal.out(renderTable(['id', 'time', 'severity', 'seen', 'rule', 'process'], rows, { width, styles, cellStyles, whole: ['time'] }).text);
+  return terminal.out(
+    renderTable(['id', 'time', 'severity', 'seen', 'rule', 'process'], rows, { width, styles, cellStyles, whole: ['time'] }).text,
+  );
 }
 
 function processesOf({ processes: [first], processCount }: StoredAlert): string {

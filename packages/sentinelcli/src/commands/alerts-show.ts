@@ -21,21 +21,40 @@ const MOST_PROCESSES = 20;
 const MOST_VALUE_CELLS = 100;
 const MOST_ARGUMENT_CELLS = 600;
 /** Columns of the view processes that a process is shown with anyway. */
-const PROCESS_COLUMNS: ReadonlySet<string> = new Set(['start_time', 'name', 'exe_path', 'command_line', 'cmdline', 'user_name', 'ppid', 'parent_name', 'parent_exe', 'parent_cmdline']);
+const PROCESS_COLUMNS: ReadonlySet<string> = new Set([
+  'start_time',
+  'name',
+  'exe_path',
+  'command_line',
+  'cmdline',
+  'user_name',
+  'ppid',
+  'parent_name',
+  'parent_exe',
+  'parent_cmdline',
+]);
 
 export const alertsShow: Command = defineCommand({
   name: 'alerts show',
   summary: 'Show everything about one alert',
-  positionals: [{ name: 'ID', summary: 'the number in "alerts list"', required: true }],
+  positionals: [{ name: 'ID', summary: 'the number in "alerts list", or newest', required: true }],
   options: { json: flag('As JSON; docs/alerts.md has its form, deliveries are added') },
   examples: [
-    { line: 'sentinelcli alerts show 12', what: 'what, when, why, which processes, who was told' },
+    { line: 'sentinelcli alerts show newest', what: 'what, when, why, which processes, who was told' },
     { line: 'sentinelcli alerts show 12 --json | jq .processes', what: 'for another tool' },
   ],
   run: async (context, [word = ''], { json }) => {
-    if (!/^\d{1,15}$/.test(word)) throw new SentinelError('usage.invalid', { message: `${word}: an alert is named by its number`, hint: 'sentinelcli alerts list shows the numbers' });
-    const found = withAgentReader(context.paths(), (reader) => findAlert(reader, Number(word)));
-    if (found === null) throw new SentinelError('usage.invalid', { message: `there is no alert ${word}`, hint: 'sentinelcli alerts list shows those there are' });
+    if (word !== 'newest' && !/^\d{1,15}$/.test(word))
+      throw new SentinelError('usage.invalid', {
+        message: `${word}: an alert is named by its number, or by the word newest`,
+        hint: 'sentinelcli alerts list shows the numbers',
+      });
+    const found = withAgentReader(context.paths(), (reader) => findAlert(reader, word === 'newest' ? word : Number(word)));
+    if (found === null)
+      throw new SentinelError('usage.invalid', {
+        message: word === 'newest' ? 'there is no alert yet' : `there is no alert ${word}`,
+        hint: 'sentinelcli alerts list shows those there are',
+      });
     const { alert, deliveries } = found;
     if (json) context.terminal.out(`${jsonText({ ...alertJson(alert), deliveries: deliveries.map(deliveryJson) }, 2)}\n`);
     else context.terminal.out(story(context, alert, deliveries));
@@ -45,7 +64,16 @@ export const alertsShow: Command = defineCommand({
 
 function deliveryJson(delivery: StoredDelivery): Readonly<Record<string, unknown>> {
   const { sinkName, sinkType, status, attemptCount, attemptTimeMs, responseTimeMs, error, httpStatus } = delivery;
-  return { sink: sinkName, type: sinkType, status, attempts: attemptCount, time: isoTime(attemptTimeMs), response_time_ms: responseTimeMs, error, http_status: httpStatus };
+  return {
+    sink: sinkName,
+    type: sinkType,
+    status,
+    attempts: attemptCount,
+    time: isoTime(attemptTimeMs),
+    response_time_ms: responseTimeMs,
+    error,
+    http_status: httpStatus,
+  };
 }
 
 function story(context: CommandContext, alert: StoredAlert, deliveries: readonly StoredDelivery[]): string {
@@ -64,7 +92,10 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
     part('host', `${alert.hostName} (host id ${alert.hostId}, boot ${alert.bootId})`),
     part('rule', `${alert.ruleId} version ${alert.ruleVersion}: ${alert.ruleName}; severity ${alert.severity}, category ${alert.category}`),
     part('tags', alert.tags.join(', ')),
-    part('ATT&CK', alert.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`)),
+    part(
+      'ATT&CK',
+      alert.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`),
+    ),
     '\n',
     part('why', paragraphsOf(alert.description)),
     '\n',
@@ -72,7 +103,10 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
     '\n',
     processesText(context, alert),
     part('delivered', deliveries.length === 0 ? 'to no sink' : deliveries.map(deliveryText)),
-    part('trace', `${alert.correlationId}; ${alert.scanId === null ? 'no scan' : `scan ${alert.scanId}`}; the rule ran ${alert.executionTimeMs} ms`),
+    part(
+      'trace',
+      `${alert.correlationId}; ${alert.scanId === null ? 'no scan' : `scan ${alert.scanId}`}; the rule ran ${alert.executionTimeMs} ms`,
+    ),
   ].join('');
 }
 
@@ -107,13 +141,24 @@ function processesText(context: CommandContext, alert: StoredAlert): string {
 
 function processText(context: CommandContext, process: AffectedProcess): string {
   const part = (label: string, text: string): string => labelled(context, label, text);
-  const parentCommand = process.parentCmdline === null || process.parentCmdline === '' ? '' : `: ${fitCells(displayHostText(process.parentCmdline), MOST_ARGUMENT_CELLS)}`;
+  const parentCommand =
+    process.parentCmdline === null || process.parentCmdline === ''
+      ? ''
+      : `: ${fitCells(displayHostText(process.parentCmdline), MOST_ARGUMENT_CELLS)}`;
   return [
     part('process', `${process.name} (pid ${process.pid}), user ${process.user ?? 'unknown'}`),
     part('  started', process.startTimeMs === null ? '' : localTime(process.startTimeMs)),
     part('  program', process.exePath ?? 'unknown: it could not be read'),
-    part('  arguments', process.argv === null ? 'unknown: they could not be read' : fitCells(commandText(process.argv), MOST_ARGUMENT_CELLS)),
-    part('  parent', process.ppid === null ? '' : `${process.parentName ?? 'gone'} (pid ${process.ppid})${process.parentExe === null ? '' : `, ${process.parentExe}`}${parentCommand}`),
+    part(
+      '  arguments',
+      process.argv === null ? 'unknown: they could not be read' : fitCells(commandText(process.argv), MOST_ARGUMENT_CELLS),
+    ),
+    part(
+      '  parent',
+      process.ppid === null
+        ? ''
+        : `${process.parentName ?? 'gone'} (pid ${process.ppid})${process.parentExe === null ? '' : `, ${process.parentExe}`}${parentCommand}`,
+    ),
     '\n',
   ].join('');
 }

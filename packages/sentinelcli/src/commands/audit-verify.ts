@@ -38,7 +38,10 @@ export const auditVerify: Command = defineCommand({
     const { terminal } = context;
     terminal.out(json ? `${jsonText(verificationJson(result, witnesses, ms), 2)}\n` : verificationText(context, result, witnesses, ms));
     const failure = result.failure === undefined ? null : { sequence: result.failure.sequence, what: result.failure.what };
-    await recordAudit(context, { action: 'audit_verify', data: { ok: result.ok, entries: result.entries, head: result.head, failure, witnesses: witnesses.length, ms } });
+    await recordAudit(context, {
+      action: 'audit_verify',
+      data: { ok: result.ok, entries: result.entries, head: result.head, failure, witnesses: witnesses.length, ms },
+    });
     return result.ok ? 0 : 1;
   },
 });
@@ -96,19 +99,40 @@ function witnessLines(witnesses: readonly LedgerWitness[]): string[] {
   });
 }
 
-function verificationText({ terminal }: CommandContext, result: LedgerVerification, witnesses: readonly LedgerWitness[], ms: number): string {
+function verificationText(
+  { terminal }: CommandContext,
+  result: LedgerVerification,
+  witnesses: readonly LedgerWitness[],
+  ms: number,
+): string {
   const { styles, width } = terminal;
   const item = (text: string): string => indentText(text, width, '    ', '  - ');
-  const section = (heading: string, lines: readonly string[]): string => (lines.length === 0 ? '' : `${styles.bold(heading)}\n${lines.map(item).join('')}`);
+  const section = (heading: string, lines: readonly string[]): string =>
+    lines.length === 0 ? '' : `${styles.bold(heading)}\n${lines.map(item).join('')}`;
   const verdict =
     result.failure === undefined
       ? `${styles.green('ok')}: ${result.entries} entries hold (${ms} ms)\n`
       : `${styles.red('FAILED')} at entry ${result.failure.sequence} (${result.failure.what})\n${indentText(result.failure.why, width, '  ')}${result.entries} entries before it hold\n`;
-  const head = result.head === null ? '' : `ledger ${result.ledgerId ?? 'without an id'}, newest verified entry ${result.head.sequence}\n  ${result.head.entryHash}\n`;
+  const head =
+    result.head === null
+      ? ''
+      : `ledger ${result.ledgerId ?? 'without an id'}, newest verified entry ${result.head.sequence}\n  ${result.head.entryHash}\n`;
   return [
     verdict,
-    indentText(head === '' ? [] : head.trimEnd().split('\n').map((line) => line.trim()), width, '  '),
-    section('Witnesses', witnesses.length === 0 ? ['none: procmond is not running, and the agent keeps no entry of this ledger'] : witnessLines(witnesses)),
+    indentText(
+      head === ''
+        ? []
+        : head
+            .trimEnd()
+            .split('\n')
+            .map((line) => line.trim()),
+      width,
+      '  ',
+    ),
+    section(
+      'Witnesses',
+      witnesses.length === 0 ? ['none: procmond is not running, and the agent keeps no entry of this ledger'] : witnessLines(witnesses),
+    ),
     section('This shows', result.shows),
     section('It cannot show', result.cannotShow),
     section('Notes', result.notes),
@@ -119,5 +143,16 @@ function verificationJson(result: LedgerVerification, witnesses: readonly Ledger
   const { ok, entries, head, ledgerId, failure, notes, shows, cannotShow } = result;
   const headJson = head === null ? null : { sequence: head.sequence, entry_hash: head.entryHash };
   const witnessesJson = witnesses.map(({ name, head }) => ({ name, sequence: head.sequence, entry_hash: head.entryHash }));
-  return { ok, entries, head: headJson, ledger_id: ledgerId, failure: failure ?? null, witnesses: witnessesJson, notes, shows, cannot_show: cannotShow, ms };
+  return {
+    ok,
+    entries,
+    head: headJson,
+    ledger_id: ledgerId,
+    failure: failure ?? null,
+    witnesses: witnessesJson,
+    notes,
+    shows,
+    cannot_show: cannotShow,
+    ms,
+  };
 }

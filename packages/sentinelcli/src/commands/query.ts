@@ -38,8 +38,14 @@ export const query: Command = defineCommand({
     timeout: duration({ leastMs: 100, mostMs: 3_600_000 }, 'End it after this time (default 30s)'),
   },
   examples: [
-    { line: "sentinelcli query 'SELECT pid, name, user_name FROM processes ORDER BY memory_bytes DESC LIMIT 5'", what: 'the five largest processes' },
-    { line: "sentinelcli query --json 'SELECT * FROM processes WHERE name = :name' --param name=sshd | jq .", what: 'a value passed safely, and JSON for another tool' },
+    {
+      line: "sentinelcli query 'SELECT pid, name, user_name FROM processes ORDER BY memory_bytes DESC LIMIT 5'",
+      what: 'the five largest processes',
+    },
+    {
+      line: "sentinelcli query --json 'SELECT * FROM processes WHERE name = :name' --param name=sshd | jq .",
+      what: 'a value passed safely, and JSON for another tool',
+    },
     { line: "sentinelcli query --csv 'SELECT exe_path, exe_hash FROM processes' > programs.csv", what: 'for a spreadsheet' },
     { line: "sentinelcli query 'SELECT action, count(*) AS n FROM audit_ledger GROUP BY action'", what: 'what the ledger holds' },
   ],
@@ -70,24 +76,37 @@ export const query: Command = defineCommand({
 
 function chooseFormat(options: Readonly<Record<Format, boolean>>): Format {
   const [first, second] = FORMATS.filter((format) => options[format]);
-  if (second !== undefined) throw new SentinelError('usage.invalid', { message: `--${first ?? ''} and --${second} exclude each other`, hint: 'choose one' });
+  if (second !== undefined)
+    throw new SentinelError('usage.invalid', { message: `--${first ?? ''} and --${second} exclude each other`, hint: 'choose one' });
   return first ?? 'table';
 }
 
 /** A value that is a number is bound as a number, anything else as text. */
 function parseParameter(assignment: string): readonly [string, SqlValue] {
   const match = /^[:@$]?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(assignment);
-  if (match === null) throw new SentinelError('usage.invalid', { message: `--param ${assignment}: must be NAME=VALUE`, hint: "for instance --param pid=1, and ':pid' in the statement" });
+  if (match === null)
+    throw new SentinelError('usage.invalid', {
+      message: `--param ${assignment}: must be NAME=VALUE`,
+      hint: "for instance --param pid=1, and ':pid' in the statement",
+    });
   const [, name = '', value = ''] = match;
   const isNumber = /^-?(0|[1-9]\d{0,15})(\.\d{1,15})?$/.test(value) && Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
   return [name, isNumber ? Number(value) : value];
 }
 
-type Work = { readonly sql: string; readonly parameters: Readonly<Record<string, SqlValue>>; readonly maxRows: number; readonly deadlineMs: number };
+type Work = {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, SqlValue>>;
+  readonly maxRows: number;
+  readonly deadlineMs: number;
+};
 type Outcome = RuleOutcome | { readonly outcome: 'interrupted' };
 
 /** Judges and runs the statement. The sandbox ends with this function, also where a statement in it still runs. */
-async function runInSandbox(databases: ReadableDatabases, work: Work): Promise<{ readonly validation: Validation; readonly outcome: Outcome }> {
+async function runInSandbox(
+  databases: ReadableDatabases,
+  work: Work,
+): Promise<{ readonly validation: Validation; readonly outcome: Outcome }> {
   const client = startSandbox({ ...databases, deadlineMs: work.deadlineMs, anyParameters: true });
   const interruption = Promise.withResolvers<{ readonly outcome: 'interrupted' }>();
   const onInterrupt = (): void => interruption.resolve({ outcome: 'interrupted' });
@@ -117,7 +136,8 @@ function answerOf(validation: Validation, outcome: RuleOutcome, sql: string, dat
     throw new SentinelError(code, { message: `${missing.table} cannot be read: ${message}`, ...(hint === undefined ? {} : { hint }) });
   }
   if (outcome.outcome === 'ok' && validation.ok) return { columns: validation.columns, rows: outcome.rows, truncated: outcome.truncated };
-  if (outcome.outcome === 'ok' || outcome.outcome === 'refused') throw new SentinelError('internal.bug', { message: 'a statement was judged and run differently' });
+  if (outcome.outcome === 'ok' || outcome.outcome === 'refused')
+    throw new SentinelError('internal.bug', { message: 'a statement was judged and run differently' });
   throw outcomeError(outcome);
 }
 
@@ -151,5 +171,8 @@ function printNotes({ terminal }: CommandContext, { rows, truncated }: Answer, l
 async function recordQuery(context: CommandContext, sql: string, outcome: Outcome, ms: number): Promise<void> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sql));
   const rows = outcome.outcome === 'ok' ? outcome.rows.length : 0;
-  await recordAudit(context, { action: 'query_execute', data: { sql_sha256: Buffer.from(digest).toString('hex'), outcome: outcome.outcome, rows, ms } });
+  await recordAudit(context, {
+    action: 'query_execute',
+    data: { sql_sha256: Buffer.from(digest).toString('hex'), outcome: outcome.outcome, rows, ms },
+  });
 }

@@ -5,6 +5,7 @@ import type { Command } from '../command.ts';
 import { alertsList } from './alerts-list.ts';
 import { alertsShow } from './alerts-show.ts';
 import { auditVerify } from './audit-verify.ts';
+import { completion } from './completion.ts';
 import { configShow } from './config-show.ts';
 import { configValidate } from './config-validate.ts';
 import { health } from './health.ts';
@@ -14,4 +15,17 @@ import { rulesShow } from './rules-show.ts';
 import { rulesTest } from './rules-test.ts';
 import { rulesValidate } from './rules-validate.ts';
 
-export const COMMANDS: readonly Command[] = [health, alertsList, alertsShow, query, rulesList, rulesShow, rulesValidate, rulesTest, auditVerify, configShow, configValidate];
+export const COMMANDS: readonly Command[] = [
+  health,
+  alertsList,
+  alertsShow,
+  query,
+  rulesList,
+  rulesShow,
+  rulesValidate,
+  rulesTest,
+  auditVerify,
+  configShow,
+  configValidate,
+  completion,
+];

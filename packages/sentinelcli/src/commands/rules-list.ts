@@ -1,7 +1,6 @@
 /**
  * `sentinelcli rules list`: every rule, whether it runs, and what it found.
  */
-import { displayHostText } from '@sentineld/model/host-text';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { flag } from '../option.ts';
 import { jsonText } from '../output/json.ts';
@@ -18,7 +17,7 @@ export const rulesList: Command = defineCommand({
   options: { json: flag('As JSON; docs/cli.md has its form') },
   examples: [
     { line: 'sentinelcli rules list', what: 'what is looked for on this host' },
-    { line: "sentinelcli rules list --json | jq -r '.rules[] | select(.state != \"active\") | .id'", what: 'rules that do not run' },
+    { line: 'sentinelcli rules list --json | jq -r \'.rules[] | select(.state != "active") | .id\'', what: 'rules that do not run' },
   ],
   run: async (context, _words, { json }) => {
     const list = await listRules(context);
@@ -30,12 +29,25 @@ export const rulesList: Command = defineCommand({
 
 function print({ terminal }: CommandContext, { why, rules, problems }: RuleList): void {
   const { styles, width } = terminal;
-  if (why !== null) terminal.err(`${displayHostText(why)}: shown are the rules as their files have them\n`);
-  const rows = rules.map(({ id, severity, state, hits, runs, name }) => [id, severity, state, runs === null ? null : `${hits ?? 0}/${runs}`, name]);
-  const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)), state: (value: unknown) => stateStyle(styles, String(value)) };
-  terminal.out(renderTable(['id', 'severity', 'state', 'hits/runs', 'name'], rows, { width, styles, cellStyles, empty: '-', whole: ['id'] }).text);
+  if (why !== null)
+    terminal.err(indentText(`sentinelagent cannot be asked (${why}): shown are the rules as their files have them.`, width, ''));
+  const rows = rules.map(({ id, severity, state, hits, runs, name }) => [
+    id,
+    severity,
+    state,
+    runs === null ? null : `${hits ?? 0}/${runs}`,
+    name,
+  ]);
+  const cellStyles = {
+    severity: (value: unknown) => severityStyle(styles, String(value)),
+    state: (value: unknown) => stateStyle(styles, String(value)),
+  };
+  terminal.out(
+    renderTable(['id', 'severity', 'state', 'hits/runs', 'name'], rows, { width, styles, cellStyles, empty: '-', whole: ['id'] }).text,
+  );
   for (const { id, reason } of rules) if (reason !== null) terminal.out(indentText(reason, width, '  ', `${id}: `));
-  if (problems.length > 0) terminal.out(`${styles.yellow('not loaded')}\n${problems.map((problem) => indentText(problem, width, '    ', '  - ')).join('')}`);
+  if (problems.length > 0)
+    terminal.out(`${styles.yellow('not loaded')}\n${problems.map((problem) => indentText(problem, width, '    ', '  - ')).join('')}`);
 }
 
 function stateStyle(styles: Styles, state: string): Style {

@@ -28,8 +28,14 @@ export const rulesShow: Command = defineCommand({
     const { rules } = configuredRules(context.config().config);
     const rule = rules.find((candidate) => candidate.id === id);
     if (rule === undefined) {
-      const nearest = nearestWord(id, rules.map((candidate) => candidate.id));
-      throw new SentinelError('usage.invalid', { message: `there is no rule ${id}`, hint: nearest === null ? 'sentinelcli rules list shows those there are' : `did you mean ${nearest}?` });
+      const nearest = nearestWord(
+        id,
+        rules.map((candidate) => candidate.id),
+      );
+      throw new SentinelError('usage.invalid', {
+        message: `there is no rule ${id}`,
+        hint: nearest === null ? 'sentinelcli rules list shows those there are' : `did you mean ${nearest}?`,
+      });
     }
     const list = await listRules(context);
     const state = list.rules.find((listed) => listed.id === id) ?? null;
@@ -39,25 +45,40 @@ export const rulesShow: Command = defineCommand({
 });
 
 function ruleJson(rule: LoadedRule, state: ListedRule | null): unknown {
-  const { id, name, description, severity, category, tags, attack, version, author, references, falsePositives, dedupKeys, enabled, source, sourcePath, checksum, sql } = rule;
   return {
-    ...{ id, name, description, severity, category, tags, attack, version, author, references },
-    false_positives: falsePositives,
-    dedup: dedupKeys,
-    ...{ enabled, source, path: sourcePath, checksum },
+    id: rule.id,
+    name: rule.name,
+    description: rule.description,
+    severity: rule.severity,
+    category: rule.category,
+    tags: rule.tags,
+    attack: rule.attack,
+    version: rule.version,
+    author: rule.author,
+    references: rule.references,
+    false_positives: rule.falsePositives,
+    dedup: rule.dedupKeys,
+    enabled: rule.enabled,
+    source: rule.source,
+    path: rule.sourcePath,
+    checksum: rule.checksum,
     state: state?.state ?? 'unknown',
     reason: state?.reason ?? null,
     runs: state?.runs ?? null,
     hits: state?.hits ?? null,
     last_ms: state?.last_ms ?? null,
-    query: sql,
+    query: rule.sql,
   };
 }
 
 function ruleText({ terminal: { styles, width } }: CommandContext, rule: LoadedRule, state: ListedRule | null): string {
   const indent = ' '.repeat(LABEL_WIDTH);
-  const part = (label: string, texts: string | readonly string[]): string => (texts.length === 0 ? '' : indentText(texts, width, indent, `${styles.dim(label)}${indent.slice(label.length)}`));
-  const figures = state === null || state.runs === null ? '' : `, ${state.runs} runs, ${state.hits ?? 0} with a match${state.last_ms === null ? '' : `, the last took ${state.last_ms.toFixed(1)} ms`}`;
+  const part = (label: string, texts: string | readonly string[]): string =>
+    texts.length === 0 ? '' : indentText(texts, width, indent, `${styles.dim(label)}${indent.slice(label.length)}`);
+  const figures =
+    state === null || state.runs === null
+      ? ''
+      : `, ${state.runs} runs, ${state.hits ?? 0} with a match${state.last_ms === null ? '' : `, the last took ${state.last_ms.toFixed(1)} ms`}`;
   const sql = rule.sql.split('\n').map((line) => `  ${displayHostText(line)}\n`);
   return [
     `${severityStyle(styles, rule.severity)(rule.severity.toUpperCase())}  ${styles.bold(displayHostText(rule.name))}\n\n`,
@@ -66,7 +87,10 @@ function ruleText({ terminal: { styles, width } }: CommandContext, rule: LoadedR
     part('reason', state?.reason ?? ''),
     part('category', rule.category),
     part('tags', rule.tags.join(', ')),
-    part('ATT&CK', rule.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`)),
+    part(
+      'ATT&CK',
+      rule.attack.map((id) => `${id} https://attack.mitre.org/techniques/${id.replace('.', '/')}/`),
+    ),
     part('author', rule.author),
     part('file', rule.sourcePath),
     '\n',

@@ -9,6 +9,7 @@ import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
 import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import { startCaseRunner, type CaseRunner } from '../case-runner.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
+import { builtinRulesDirectory } from '../installation.ts';
 import { flag } from '../option.ts';
 import { jsonText } from '../output/json.ts';
 import { problemText } from '../output/problem-text.ts';
@@ -29,15 +30,15 @@ export const rulesTest: Command = defineCommand({
   name: 'rules test',
   summary: 'Run the cases of rules: rows in, matches out',
   description:
-    'Beside a rule some-rule.yaml lies some-rule.case.yaml with named cases (docs/rules.md). Without arguments: the built-in rules, which are shipped without their cases; name the directory of a checkout for those. The exit status is 1 where a case fails or a file has faults.',
+    'Beside a rule some-rule.yaml lies some-rule.case.yaml with named cases (docs/rules.md). Without arguments: the built-in rules. The exit status is 1 where a case fails, a file has faults, or there is nothing to run.',
   positionals: [{ name: 'PATH', summary: 'rule files, or directories of them', required: false, repeated: true }],
   options: { json: flag('As JSON; docs/cli.md has its form') },
   examples: [
     { line: 'sentinelcli rules test ./my-rules', what: 'every rule of a directory' },
-    { line: 'sentinelcli rules test packages/detection/rules', what: 'the built-in rules of a checkout' },
+    { line: 'sentinelcli rules test packages/detection/rules', what: 'a checkout' },
   ],
   run: async (context, paths, { json }) => {
-    const { rules, problems } = namedRules(paths);
+    const { rules, problems } = namedRules(paths, builtinRulesDirectory());
     const runner = startCaseRunner();
     const tested: Tested[] = [];
     try {
@@ -67,7 +68,10 @@ function print({ terminal }: CommandContext, tested: readonly Tested[], faults: 
   for (const fault of faults) out(problemText(fault, terminal));
   for (const { rule, results, untested } of tested) {
     if (untested) out(indentText(`${rule.id}: no cases`, width, '  ', '- '));
-    for (const result of results) out(`${result.passed ? styles.green('ok  ') : styles.red('FAIL')} ${indentText(`${rule.id}: ${result.name}`, width - 5, '     ', '')}${detailsOf(result, terminal)}`);
+    for (const result of results)
+      out(
+        `${result.passed ? styles.green('ok  ') : styles.red('FAIL')} ${indentText(`${rule.id}: ${result.name}`, width - 5, '     ', '')}${detailsOf(result, terminal)}`,
+      );
   }
   const results = tested.flatMap((one) => one.results);
   const failed = results.filter(({ passed }) => !passed).length;
@@ -78,7 +82,9 @@ function print({ terminal }: CommandContext, tested: readonly Tested[], faults: 
 function detailsOf({ passed, missing, unexpected, error }: CaseResult, { width }: Terminal): string {
   if (passed) return '';
   const rows = (label: string, list: readonly ResultRow[]): string[] => list.map((row) => `${label} ${rowText(row)}`);
-  return [...(error === null ? [] : [error]), ...rows('missing:', missing), ...rows('unexpected:', unexpected)].map((line) => indentText(line, width, '       ', '     ')).join('');
+  return [...(error === null ? [] : [error]), ...rows('missing:', missing), ...rows('unexpected:', unexpected)]
+    .map((line) => indentText(line, width, '       ', '     '))
+    .join('');
 }
 
 function rowText(row: ResultRow): string {
@@ -90,6 +96,11 @@ function rowText(row: ResultRow): string {
 function resultJson(tested: readonly Tested[], problems: readonly LoadProblem[]): unknown {
   const results = tested.flatMap((one) => one.results);
   const failed = results.filter(({ passed }) => !passed).length;
-  const rules = tested.map(({ rule, caseFile, results, untested }) => ({ id: rule.id, file: rule.sourcePath, case_file: untested ? null : caseFile, cases: results }));
+  const rules = tested.map(({ rule, caseFile, results, untested }) => ({
+    id: rule.id,
+    file: rule.sourcePath,
+    case_file: untested ? null : caseFile,
+    cases: results,
+  }));
   return { ok: failed + problems.length === 0 && results.length > 0, passed: results.length - failed, failed, rules, problems };
 }

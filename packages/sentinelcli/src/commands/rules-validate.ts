@@ -58,7 +58,11 @@ async function judge(rule: LoadedRule, client: ExecutorClient): Promise<Judged> 
   if (!validation.ok) return { rule, refusal: validation.refusal, columns: [] };
   const { columns } = validation;
   const problem = checkDedupKeys(rule, columns);
-  return { rule, columns, refusal: problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null } };
+  return {
+    rule,
+    columns,
+    refusal: problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null },
+  };
 }
 
 /** Where in its file a rule is refused. */
@@ -71,10 +75,19 @@ function print({ terminal }: CommandContext, judged: readonly Judged[], problems
   for (const one of judged) {
     const { rule, refusal } = one;
     if (refusal === null) continue;
-    terminal.out(problemText({ file: rule.sourcePath, ...placeOf(one), ruleId: rule.id, message: `refused (${refusal.code}): ${refusal.message}`, hint: '' }, terminal));
+    terminal.out(
+      problemText(
+        { file: rule.sourcePath, ...placeOf(one), ruleId: rule.id, message: `refused (${refusal.code}): ${refusal.message}`, hint: '' },
+        terminal,
+      ),
+    );
   }
   const refused = judged.filter(({ refusal }) => refusal !== null).length;
-  const parts = [`${judged.length - refused} accepted`, `${refused} refused`, ...(problems.length === 0 ? [] : [`${problems.length} ${problems.length === 1 ? 'fault' : 'faults'} in files`])];
+  const parts = [
+    `${judged.length - refused} accepted`,
+    `${refused} refused`,
+    ...(problems.length === 0 ? [] : [`${problems.length} ${problems.length === 1 ? 'fault' : 'faults'} in files`]),
+  ];
   const style = refused + problems.length > 0 || judged.length === 0 ? terminal.styles.red : terminal.styles.green;
   terminal.out(`${style(judged.length === 0 && problems.length === 0 ? 'no rules found' : parts.join(', '))}\n`);
 }
@@ -83,7 +96,9 @@ function resultJson(judged: readonly Judged[], problems: readonly LoadProblem[])
   const rules = judged.map((one) => {
     const { rule, refusal, columns } = one;
     const shared = { id: rule.id, file: rule.sourcePath, ok: refusal === null };
-    return refusal === null ? { ...shared, columns, refusal: null } : { ...shared, columns, refusal: { code: refusal.code, message: refusal.message, ...placeOf(one) } };
+    return refusal === null
+      ? { ...shared, columns, refusal: null }
+      : { ...shared, columns, refusal: { code: refusal.code, message: refusal.message, ...placeOf(one) } };
   });
   const refused = judged.filter(({ refusal }) => refusal !== null).length;
   return { ok: refused + problems.length === 0 && judged.length > 0, accepted: judged.length - refused, refused, rules, problems };

@@ -4,7 +4,7 @@
  */
 import { SEVERITIES } from '@sentineld/model/rule';
 import type { Health, HealthState, ComponentHealth } from '../health-report.ts';
-import { isRecord, numberField, recordField, textField } from '../daemons.ts';
+import { isRecord, numberField, recordField, textField } from '../fields.ts';
 import { padCells } from './cells.ts';
 import type { Style, Styles } from './styles.ts';
 import type { Terminal } from './terminal.ts';
@@ -12,9 +12,15 @@ import { roughDuration, roughSize } from './times.ts';
 import { indentText } from './wrap.ts';
 
 const LABEL_WIDTH = 15;
-const STATE_WIDTH = 10;
+const STATE_WIDTH = 11;
 
-const WORDS: Readonly<Record<HealthState, string>> = { ok: 'ok', degraded: 'degraded', failing: 'FAILING', not_running: 'NOT RUNNING', unknown: 'UNKNOWN' };
+const WORDS: Readonly<Record<HealthState, string>> = {
+  ok: 'ok',
+  degraded: 'degraded',
+  failing: 'FAILING',
+  not_running: 'NOT RUNNING',
+  unknown: 'UNKNOWN',
+};
 const SENTENCES: Readonly<Record<Health['state'], string>> = {
   ok: 'everything works',
   degraded: 'it works, with something missing',
@@ -23,16 +29,25 @@ const SENTENCES: Readonly<Record<Health['state'], string>> = {
 
 export function healthText(health: Health, { styles, width }: Pick<Terminal, 'styles' | 'width'>, now: number): string {
   const overall = stateStyle(styles, health.state)(WORDS[health.state]);
+  const isUnknown = health.components.every(({ state }) => state === 'unknown');
+  const sentence = isUnknown ? 'whether it works cannot be told' : SENTENCES[health.state];
   const line = (label: string, text: string): string => indentText(text, width, ' '.repeat(LABEL_WIDTH), padCells(label, LABEL_WIDTH));
   const components = health.components.map((component) => componentText(component, styles, width, now));
-  const databases = health.databases.map((file, at) => line(at === 0 ? 'databases' : '', `${file.name.padEnd(10)}  ${fileText(file.state, file.bytes)}`));
+  const databases = health.databases.map((file, at) =>
+    line(at === 0 ? 'databases' : '', `${file.name.padEnd(10)}  ${fileText(file.state, file.bytes)}`),
+  );
   const head = health.ledgerHead;
   return [
-    `${styles.bold('SentinelD')}: ${overall} (${SENTENCES[health.state]})\n\n`,
+    `${styles.bold('SentinelD')}: ${overall} (${sentence})\n\n`,
     ...components,
     '\n',
     ...databases,
-    line('ledger', head === null ? 'its newest entry is not known: procmond does not tell' : `${head.sequence} entries, the newest is ${head.entryHash.slice(0, 16)}…`),
+    line(
+      'ledger',
+      head === null
+        ? 'unknown: procmond does not tell its newest entry'
+        : `${head.sequence} entries, the newest is ${head.entryHash.slice(0, 16)}…`,
+    ),
     line('alerts, 24 h', alertsText(health)),
   ].join('');
 }
@@ -62,7 +77,10 @@ function scanFacts(details: Readonly<Record<string, unknown>>, now: number): str
   const interval = intervalMs === null ? [] : [`a scan every ${intervalMs / 1000} s`];
   if (!isRecord(scan)) return [...interval, 'no scan yet'];
   const timestampMs = numberField(scan, 'timestampMs');
-  return [...interval, `the newest ${timestampMs === null ? '' : `${roughDuration(now - timestampMs)} ago `}with ${numberField(scan, 'processes') ?? 0} processes`];
+  return [
+    ...interval,
+    `the newest ${timestampMs === null ? '' : `${roughDuration(now - timestampMs)} ago `}with ${numberField(scan, 'processes') ?? 0} processes`,
+  ];
 }
 
 function ruleFacts(details: Readonly<Record<string, unknown>>, now: number): string[] {
@@ -72,7 +90,10 @@ function ruleFacts(details: Readonly<Record<string, unknown>>, now: number): str
   if (!isRecord(cycle)) return [...rules, 'no detection cycle yet'];
   const timestampMs = numberField(cycle, 'timestampMs');
   const durationMs = numberField(cycle, 'durationMs');
-  return [...rules, `newest cycle ${timestampMs === null ? '' : `${roughDuration(now - timestampMs)} ago`}${durationMs === null ? '' : ` in ${durationMs} ms`}`];
+  return [
+    ...rules,
+    `newest cycle ${timestampMs === null ? '' : `${roughDuration(now - timestampMs)} ago`}${durationMs === null ? '' : ` in ${durationMs} ms`}`,
+  ];
 }
 
 function fileText(state: string, bytes: number | null): string {

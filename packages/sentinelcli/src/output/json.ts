@@ -1,9 +1,10 @@
 /**
  * JSON that may be shown on a terminal: beyond what JSON itself escapes, every control, format and line-separating
- * character is written as \uNNNN. Whoever parses it gets exactly the same text.
+ * character, and what stands for a byte that was not UTF-8 (model/host-text), is written as \uNNNN. Whoever parses it
+ * gets exactly the same text.
  */
 
-const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}\u{10ff80}-\u{10ffff}]/gu;
 
 /** The value as JSON text, on one line unless `indent` is given. */
 export function jsonText(value: unknown, indent = 0): string {

@@ -16,7 +16,12 @@ const BAR_CELLS = 24;
 /** Looking at the clock for each of a million items would cost more than the items. */
 const ITEMS_PER_LOOK = 256;
 
-export function startProgress(terminal: Pick<Terminal, 'err' | 'errIsTty'>, what: string, total: number, clock: () => number = () => performance.now()): Progress {
+export function startProgress(
+  terminal: Pick<Terminal, 'err' | 'errIsTty'>,
+  what: string,
+  total: number,
+  clock: () => number = () => performance.now(),
+): Progress {
   let nextDrawMs = clock() + FIRST_DRAW_MS;
   let drawn = false;
   return {

@@ -25,7 +25,15 @@ export function wantsColour(isTty: boolean, environment: Environment, noColor: b
 /** SGR sequences (ECMA-48), each switched off by its own end so that they may be nested. */
 export function createStyles(enabled: boolean): Styles {
   const style = (on: number, off: number): Style => (enabled ? (text) => `\u001b[${on}m${text}\u001b[${off}m` : (text) => text);
-  return { bold: style(1, 22), dim: style(2, 22), inverse: style(7, 27), red: style(31, 39), yellow: style(33, 39), green: style(32, 39), cyan: style(36, 39) };
+  return {
+    bold: style(1, 22),
+    dim: style(2, 22),
+    inverse: style(7, 27),
+    red: style(31, 39),
+    yellow: style(33, 39),
+    green: style(32, 39),
+    cyan: style(36, 39),
+  };
 }
 
 export function severityStyle(styles: Styles, severity: string): Style {

@@ -35,9 +35,15 @@ const MOST_RECORD_LINES = 20;
 export function renderTable(columns: readonly string[], rows: readonly (readonly SqlValue[])[], options: TableOptions): Rendered {
   const names = columns.map(displayHostText);
   const texts = rows.map((row) => columns.map((_, at) => cellText(row[at] ?? null, options.empty ?? '')));
-  const isNumeric = columns.map((_, at) => rows.length > 0 && rows.every((row) => row[at] == null || typeof row[at] === 'number'));
+  const isNumeric = columns.map(
+    (_, at) => rows.some((row) => typeof row[at] === 'number') && rows.every((row) => typeof (row[at] ?? 0) === 'number'),
+  );
   const natural = names.map((name, at) => texts.reduce((width, row) => Math.max(width, cellWidth(row[at] ?? '')), cellWidth(name)));
-  const least = natural.map((width, at) => (isNumeric[at] === true || options.whole?.includes(columns[at] ?? '') === true ? width : Math.min(width, Math.max(LEAST_TEXT_WIDTH, cellWidth(names[at] ?? '')))));
+  const least = natural.map((width, at) =>
+    isNumeric[at] === true || options.whole?.includes(columns[at] ?? '') === true
+      ? width
+      : Math.min(width, Math.max(LEAST_TEXT_WIDTH, cellWidth(names[at] ?? ''))),
+  );
   const room = options.width - GAP.length * (columns.length - 1);
   if (sum(least) > room && rows.length > 0) return renderRecords(names, texts, options);
   const widths = shrink(natural, least, room);

@@ -70,7 +70,10 @@ export function createExecutableTable(db: WriterDatabase): ExecutableTable {
     },
     counts: () => {
       const states = [...used.values()].map((entry) => entry.state);
-      return { pending: states.filter((state) => state === 'pending').length, unreadable: states.filter((state) => state === 'unreadable').length };
+      return {
+        pending: states.filter((state) => state === 'pending').length,
+        unreadable: states.filter((state) => state === 'unreadable').length,
+      };
     },
   };
 }

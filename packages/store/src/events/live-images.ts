@@ -44,7 +44,9 @@ export function loadLiveImages(db: WriterDatabase, bootId: string): Map<number, 
     `UPDATE process_image SET last_scan = (SELECT max(id) FROM scan), ended_by = 'stopped'
      WHERE last_scan = ${LIVE} AND run_id IN (SELECT id FROM collector_run WHERE boot_id <> ?)`,
   ).run(bootId);
-  const rows = db.prepare<[], StoredImage>(`SELECT i.*, r.boot_id FROM process_image i JOIN collector_run r ON r.id = i.run_id WHERE i.last_scan = ${LIVE}`);
+  const rows = db.prepare<[], StoredImage>(
+    `SELECT i.*, r.boot_id FROM process_image i JOIN collector_run r ON r.id = i.run_id WHERE i.last_scan = ${LIVE}`,
+  );
   const live = new Map<number, LiveImage>();
   for (const row of rows.iterate()) {
     live.set(row.pid, {

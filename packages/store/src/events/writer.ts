@@ -232,7 +232,14 @@ function beginImage(writer: ScanWriter, process: ProcessRecord, scanId: number, 
   return live;
 }
 
-function endImage(writer: ScanWriter, pid: number, live: LiveImage, lastScan: number, endedBy: 'stopped' | 'changed', counts: Counts): void {
+function endImage(
+  writer: ScanWriter,
+  pid: number,
+  live: LiveImage,
+  lastScan: number,
+  endedBy: 'stopped' | 'changed',
+  counts: Counts,
+): void {
   writer.statements.endImage.run(lastScan, endedBy, live.imageId);
   if (live.executableId !== null && live.image !== null) writer.state.executables.release(live.executableId);
   if (endedBy === 'stopped') counts.stopped++;

@@ -36,9 +36,7 @@ function write(count: number): void {
 
 function tamper(sql: string): void {
   const db = new DatabaseSync(path, { defensive: false });
-  db.exec(
-    `PRAGMA ignore_check_constraints = ON; ${sql}`,
-  );
+  db.exec(`PRAGMA ignore_check_constraints = ON; ${sql}`);
   db.close();
 }
 

@@ -47,9 +47,7 @@ function entries(path = pathOf()): AuditEntry[] {
 
 function tamper(sql: string): void {
   withDatabase((db) => {
-    db.exec(
-      `PRAGMA ignore_check_constraints = ON; ${sql}`,
-    );
+    db.exec(`PRAGMA ignore_check_constraints = ON; ${sql}`);
   });
 }
 

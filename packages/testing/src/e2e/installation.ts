@@ -48,10 +48,14 @@ export function runProgram(name: string, words: readonly string[], environment: 
 /** Starts `pnpm start` without pnpm: the supervisor with procmond and the agent. */
 export function startInstallation(stateDir: string, words: readonly string[] = []): Installation {
   if (!existsSync(join(ROOT, 'build', 'programs', 'procmond.js'))) throw new Error('build/programs is missing: run "pnpm build" first');
-  const child = spawn(process.execPath, ['--conditions=sentineld-source', 'scripts/start.ts', '--no-build', '--state-dir', stateDir, ...words], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=sentineld-source', 'scripts/start.ts', '--no-build', '--state-dir', stateDir, ...words],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => (text.stdout += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (text.stderr += bytes.toString()));
@@ -62,7 +66,8 @@ export function startInstallation(stateDir: string, words: readonly string[] = [
     errors: () => text.stderr,
     waitFor: (pattern) => waitForOutput(child, text, pattern),
     cli: (...words_) => runProgram('sentinelcli', ['--state-dir', stateDir, ...words_]),
-    json: <Value>(...words_: readonly string[]) => parseJson<Value>(runProgram('sentinelcli', ['--state-dir', stateDir, ...words_, '--json'])),
+    json: <Value>(...words_: readonly string[]) =>
+      parseJson<Value>(runProgram('sentinelcli', ['--state-dir', stateDir, ...words_, '--json'])),
     stop: (signal = 'SIGTERM') =>
       new Promise((resolve) => {
         const finish = (): void => resolve({ status: child.exitCode, ...text });
@@ -78,7 +83,11 @@ export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
-function waitForOutput(child: ChildProcess, text: { readonly stdout: string; readonly stderr: string }, pattern: RegExp): Promise<RegExpExecArray> {
+function waitForOutput(
+  child: ChildProcess,
+  text: { readonly stdout: string; readonly stderr: string },
+  pattern: RegExp,
+): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
       const match = pattern.exec(text.stdout);
@@ -98,7 +107,6 @@ function waitForOutput(child: ChildProcess, text: { readonly stdout: string; rea
 export function parseJson<Value>({ stdout, stderr, status }: Finished): Value {
   try {
     // A test says what it expects and then holds it against that.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion, typescript/no-unnecessary-type-parameters
     return JSON.parse(stdout) as Value;
   } catch (cause) {
     throw new Error(`exit status ${status}, no JSON: ${stdout}${stderr}`, { cause });

@@ -41,7 +41,8 @@ describe('a first run', () => {
   it('runs daemons that are confined and hold no capability beyond the one named', () => {
     const [, procmond] = /procmond\s+pid (\d+)/.exec(installation.output()) ?? [];
     const [, agent] = /agent\s+pid (\d+)/.exec(installation.output()) ?? [];
-    const field = (pid: string | undefined, name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    const field = (pid: string | undefined, name: string) =>
+      new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
     const isRoot = process.getuid?.() === 0;
     for (const pid of [procmond, agent]) {
       expect(field(pid, 'NoNewPrivs')).toBe('1');
@@ -53,7 +54,10 @@ describe('a first run', () => {
   });
 
   it('answers a query as JSON that another program reads', () => {
-    const rows = installation.json<{ pid: number; name: string }[]>('query', 'SELECT pid, name, exe_path FROM processes ORDER BY pid LIMIT 5');
+    const rows = installation.json<{ pid: number; name: string }[]>(
+      'query',
+      'SELECT pid, name, exe_path FROM processes ORDER BY pid LIMIT 5',
+    );
     expect(rows).toHaveLength(5);
     expect(rows[0]).toMatchObject({ pid: 1, name: readFileSync('/proc/1/comm', 'utf8').trim() });
   });
@@ -70,7 +74,9 @@ describe('a first run', () => {
     const ofProbe = alerts.filter((alert) => alert.processes.some((process_) => process_.pid === child.pid));
     expect(ofProbe.map((alert) => alert.rule.id).toSorted()).toEqual(['deleted-executable', 'executable-in-temporary-directory']);
     expect(ofProbe.find((alert) => alert.rule.id === 'deleted-executable')?.processes[0]).toMatchObject({ pid: child.pid, exe: probe });
-    const lines = readFileSync(join(installation.stateDir, 'agent', 'alerts.jsonl'), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(join(installation.stateDir, 'agent', 'alerts.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
     expect(lines.map((line) => parseJson<ListedAlert>({ stdout: line, stderr: '', status: 0 }).rule.id)).toContain('deleted-executable');
   });
 
@@ -80,7 +86,9 @@ describe('a first run', () => {
     expect(id).toMatch(/^scan-[0-9a-f]{16}$/);
     expect(installation.json('query', `SELECT id FROM scan_metadata WHERE correlation_id = '${id}'`)).toEqual([{ id: alert?.scan_id }]);
     const entries = installation.json<{ action: string }[]>('query', `SELECT action FROM audit_ledger WHERE event_data LIKE '%${id}%'`);
-    expect(entries.map(({ action }) => action)).toEqual(expect.arrayContaining(['process_scan_start', 'process_scan_complete', 'alert_generate', 'rule_execute']));
+    expect(entries.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['process_scan_start', 'process_scan_complete', 'alert_generate', 'rule_execute']),
+    );
     const log = readFileSync(join(installation.stateDir, 'log', 'sentinelagent.log'), 'utf8');
     expect(log).toContain(`"correlationId":"${id}","ms"`);
   });
@@ -116,10 +124,14 @@ describe('a first run', () => {
 describe('when the process that started it dies', () => {
   it('ends everything', async () => {
     const stateDir = join(directory, 'orphan');
-    const launcher = spawn('/bin/sh', ['-c', `"${process.execPath}" --conditions=sentineld-source scripts/start.ts --no-build --state-dir "${stateDir}"; true`], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const launcher = spawn(
+      '/bin/sh',
+      ['-c', `"${process.execPath}" --conditions=sentineld-source scripts/start.ts --no-build --state-dir "${stateDir}"; true`],
+      {
+        cwd: ROOT,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     started.push(launcher);
     let output = '';
     launcher.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));

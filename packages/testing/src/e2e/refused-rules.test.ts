@@ -6,8 +6,8 @@ import { parseJson, removeDirectory, startInstallation, temporaryDirectory, type
 /** Every statement that a rule must not be, and what the reason must say. */
 const REFUSED: Readonly<Record<string, readonly [sql: string, reason: RegExp]>> = {
   'two-statements': ['SELECT 1; DROP TABLE alerts', /statement/i],
-  'attach': ["ATTACH '/tmp/x.db' AS x", /ATTACH|SELECT/i],
-  'pragma': ['PRAGMA writable_schema = ON', /PRAGMA|SELECT/i],
+  attach: ["ATTACH '/tmp/x.db' AS x", /ATTACH|SELECT/i],
+  pragma: ['PRAGMA writable_schema = ON', /PRAGMA|SELECT/i],
   'load-extension': ["SELECT load_extension('/tmp/x.so') AS pid, 1 AS start_time FROM processes", /load_extension/],
   'big-blob': ['SELECT length(randomblob(1000000000)) AS pid, 1 AS start_time FROM processes', /randomblob/],
   'unknown-column': ['SELECT pid, start_time, exe_pth FROM processes', /exe_pth/],
@@ -15,9 +15,11 @@ const REFUSED: Readonly<Record<string, readonly [sql: string, reason: RegExp]>> 
 
 const ENDLESS = 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS pid, 1 AS start_time FROM c';
 /** Bounded, so it is a rule; but it takes longer than any deadline. */
-const SLOW = 'SELECT count(*) AS pid, 1 AS start_time FROM process_snapshots a JOIN process_snapshots b ON a.name <> b.name JOIN process_snapshots c ON b.name <> c.name JOIN process_snapshots d ON c.name <> d.name';
+const SLOW =
+  'SELECT count(*) AS pid, 1 AS start_time FROM process_snapshots a JOIN process_snapshots b ON a.name <> b.name JOIN process_snapshots c ON b.name <> c.name JOIN process_snapshots d ON c.name <> d.name';
 
-const ruleFile = (id: string, sql: string): string => `id: ${id}\nname: Rule ${id}\ndescription: A test.\nseverity: low\ncategory: test\nversion: 1\nquery: |\n  ${sql}\n`;
+const ruleFile = (id: string, sql: string): string =>
+  `id: ${id}\nname: Rule ${id}\ndescription: A test.\nseverity: low\ncategory: test\nversion: 1\nquery: |\n  ${sql}\n`;
 
 let directory = '';
 let installation: Installation;
@@ -60,16 +62,29 @@ describe('rules that must not run', () => {
   });
 
   it('are in the ledger with where and why', async () => {
-    await expect.poll(() => ledger("action = 'rule_rejected'").map((entry) => entry['rule_id']), { timeout: 15_000 }).toEqual(expect.arrayContaining(Object.keys(REFUSED)));
+    await expect
+      .poll(() => ledger("action = 'rule_rejected'").map((entry) => entry['rule_id']), { timeout: 15_000 })
+      .toEqual(expect.arrayContaining(Object.keys(REFUSED)));
     const [entry] = ledger("action = 'rule_rejected' AND event_data LIKE '%unknown-column%'");
-    expect(entry).toMatchObject({ rule_id: 'unknown-column', what: 'refused', reason: expect.stringContaining('exe_pth'), line: 8, column: 27 });
+    expect(entry).toMatchObject({
+      rule_id: 'unknown-column',
+      what: 'refused',
+      reason: expect.stringContaining('exe_pth'),
+      line: 8,
+      column: 27,
+    });
   });
 
   it('a rule without end, and one that is merely too slow, are refused or stopped at their limit', async () => {
-    await expect.poll(() => rules().filter((rule) => ['endless', 'slow'].includes(rule.id)).map((rule) => rule.state), { timeout: 20_000 }).toEqual([
-      expect.stringMatching(/refused|quarantined/),
-      'quarantined',
-    ]);
+    await expect
+      .poll(
+        () =>
+          rules()
+            .filter((rule) => ['endless', 'slow'].includes(rule.id))
+            .map((rule) => rule.state),
+        { timeout: 20_000 },
+      )
+      .toEqual([expect.stringMatching(/refused|quarantined/), 'quarantined']);
     expect(rules().find((rule) => rule.id === 'slow')?.reason).toMatch(/400 ms/);
   });
 

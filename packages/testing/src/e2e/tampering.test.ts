@@ -21,12 +21,17 @@ function tampered(name: string, sql: string): string {
   const copy = join(directory, name);
   cpSync(original, copy, { recursive: true });
   const script = `import { DatabaseSync } from 'node:sqlite'; const db = new DatabaseSync(process.argv[1]); db.exec(process.argv[2]);`;
-  const { status, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script, join(copy, 'ledger', 'ledger.db'), sql], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script, join(copy, 'ledger', 'ledger.db'), sql],
+    { encoding: 'utf8' },
+  );
   expect(`${status} ${stderr}`).toBe('0 ');
   return copy;
 }
 
-const verify = (stateDir: string, ...words: readonly string[]): Finished => runProgram('sentinelcli', ['--state-dir', stateDir, 'audit', 'verify', ...words]);
+const verify = (stateDir: string, ...words: readonly string[]): Finished =>
+  runProgram('sentinelcli', ['--state-dir', stateDir, 'audit', 'verify', ...words]);
 
 describe('sentinelcli audit verify', () => {
   it('says how many entries hold', () => {
@@ -36,7 +41,9 @@ describe('sentinelcli audit verify', () => {
   });
 
   it('names the entry of which one byte was changed', () => {
-    const { status, stdout } = verify(tampered('byte', `UPDATE audit_ledger SET event_data = replace(event_data, 'correlation_id', 'correlation_iD') WHERE sequence = 5`));
+    const { status, stdout } = verify(
+      tampered('byte', `UPDATE audit_ledger SET event_data = replace(event_data, 'correlation_id', 'correlation_iD') WHERE sequence = 5`),
+    );
     expect(status).toBe(1);
     expect(stdout).toMatch(/entry 5\b/);
   });
@@ -48,7 +55,9 @@ describe('sentinelcli audit verify', () => {
   });
 
   it('after the newest entry was deleted says who knew of it, and what cannot be known', () => {
-    const { status, stdout } = verify(tampered('tail', `DELETE FROM audit_ledger WHERE sequence >= (SELECT max(sequence) FROM audit_ledger WHERE actor = 'sentinelagent')`));
+    const { status, stdout } = verify(
+      tampered('tail', `DELETE FROM audit_ledger WHERE sequence >= (SELECT max(sequence) FROM audit_ledger WHERE actor = 'sentinelagent')`),
+    );
     expect(status).toBe(1);
     expect(stdout).toMatch(/agent/);
     const quiet = verify(tampered('last', `DELETE FROM audit_ledger WHERE sequence = (SELECT max(sequence) FROM audit_ledger)`));

@@ -16,7 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-const openFile = (path = '') => fileSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, file: { enabled: true, path } } } satisfies Config, statePaths(root));
+const openFile = (path = '') =>
+  fileSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, file: { enabled: true, path } } } satisfies Config, statePaths(root));
 
 describe('the sinks', () => {
   it('have names of their own and are on by default', () => {
@@ -33,7 +34,12 @@ describe('file sink', () => {
     const file = join(root, 'agent', 'alerts.jsonl');
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).id)).toEqual([4, 5]);
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ version: 1, severity: 'high', rule: { id: 'deleted-executable' }, processes: [{ pid: 42, name: 'a\u001b[2Jb', parent: { pid: 1 } }] });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      version: 1,
+      severity: 'high',
+      rule: { id: 'deleted-executable' },
+      processes: [{ pid: 42, name: 'a\u001b[2Jb', parent: { pid: 1 } }],
+    });
     expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
@@ -47,7 +53,10 @@ describe('file sink', () => {
   });
 
   it('says what is wrong: no directory, a symbolic link in its place', async () => {
-    expect(await openFile(join(root, 'none', 'alerts')).send(exampleAlert())).toMatchObject({ ok: false, error: expect.stringContaining('ENOENT') });
+    expect(await openFile(join(root, 'none', 'alerts')).send(exampleAlert())).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('ENOENT'),
+    });
     writeFileSync(join(root, 'victim'), '');
     symlinkSync(join(root, 'victim'), join(root, 'link'));
     expect(await openFile(join(root, 'link')).send(exampleAlert())).toMatchObject({ ok: false, error: expect.stringContaining('ELOOP') });

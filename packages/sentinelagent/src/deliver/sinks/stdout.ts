@@ -32,5 +32,5 @@ export const stdoutSink: SinkDefinition = defineSink({
 
 /** A pipe may take less than it is given. */
 function writeAll(descriptor: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
 }

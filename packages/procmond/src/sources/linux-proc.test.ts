@@ -1,0 +1,209 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import type { ProcessRecord } from '@sentineld/model/process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
+import { createLinuxProcSource } from './linux-proc.ts';
+import type { ProcessSource } from './process-source.ts';
+
+let crew: Crew;
+let source: ProcessSource;
+beforeEach(() => {
+  crew = gatherCrew();
+  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+});
+afterEach(async () => {
+  source.close();
+  await crew.close();
+});
+
+const find = (pid: number): ProcessRecord | undefined => source.scan().processes.find((process) => process.pid === pid);
+
+function see(member: Member | number): ProcessRecord {
+  const record = find(typeof member === 'number' ? member : member.pid);
+  if (record === undefined) throw new Error('not in the scan');
+  return record;
+}
+
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+const until = (check: () => unknown) => expect.poll(check, { timeout: 5000, interval: 5 });
+
+describe('a process that changes', () => {
+  it('by exec is the same process with another image', async () => {
+    const other = crew.copyOfSleep('other');
+    const member = crew.shell(`read x; exec ${other} 1000`);
+    const before = { ...see(member) };
+    member.write('go');
+    await until(() => nameOf(member.pid)).toBe('other');
+    const after = see(member);
+    expect([after.pid, after.startTicks]).toEqual([before.pid, before.startTicks]);
+    expect(after.image).not.toBe(before.image);
+    expect(after.image).toMatchObject({ name: 'other', argv: [other, '1000'], exe: { path: other } });
+    const { ppid, startTimeMs, userId, userName, groupId, sessionId, ttyNumber } = before.image;
+    expect(after.image).toMatchObject({ ppid, startTimeMs, userId, userName, groupId, sessionId, ttyNumber });
+  });
+
+  it('by exec is noticed though it keeps its name and its file', async () => {
+    const member = crew.shell(`echo one; read x; exec /bin/sh -c 'echo two; read x' sh second`);
+    expect(await member.line()).toBe('one');
+    const before = see(member).image;
+    member.write('go');
+    expect(await member.line()).toBe('two');
+    const after = see(member).image;
+    expect([after.name, after.exe]).toEqual([before.name, before.exe]);
+    expect(after.argv?.at(-1)).toBe('second');
+  });
+
+  it('by losing its parent changes that and nothing else', async () => {
+    const parent = crew.shell('sleep 1000 & echo $!; read x');
+    const pid = crew.adopt(Number(await parent.line()));
+    await until(() => nameOf(pid)).toBe('sleep');
+    const before = see(pid).image;
+    expect(before.ppid).toBe(parent.pid);
+    parent.write('end');
+    await until(() => find(parent.pid)).toBeUndefined();
+    const after = see(pid).image;
+    expect(after).not.toBe(before);
+    expect(after.ppid).not.toBe(before.ppid);
+    expect({ ...after, ppid: 0 }).toEqual({ ...before, ppid: 0 });
+  });
+
+  it('by ending unwaited for has no executable and no arguments any more', async () => {
+    const parent = crew.shell('exec 3<&0; sh -c "read x" zombie-to-be <&3 & echo $!; exec sleep 1000');
+    const pid = Number(await parent.line());
+    await until(() => nameOf(parent.pid)).toBe('sleep');
+    await until(() => see(pid).image.argv?.at(-1)).toBe('zombie-to-be');
+    const { image, startTicks } = { ...see(pid) };
+    expect(image.exe).not.toBeNull();
+    parent.write('end');
+    await until(() => see(pid).status).toBe('zombie');
+    const zombie = see(pid);
+    expect(zombie.startTicks).toBe(startTicks);
+    expect(zombie.image).toEqual({ ...image, exe: null, argv: [] });
+    expect(zombie.memoryBytes).toBe(0);
+    const same = zombie.image;
+    expect(see(pid).image).toBe(same);
+  });
+
+  it('by ending is gone from the next scan', async () => {
+    const member = crew.start('sleep', ['1000']);
+    expect(find(member.pid)).toBeDefined();
+    await member.end();
+    expect(find(member.pid)).toBeUndefined();
+  });
+
+  it('in its title is noticed within 32 scans', async () => {
+    const member = crew.start('perl', ['-e', '$| = 1; print "up\\n"; <STDIN>; my $name = "/proc/self/comm"; open(F, "<", $name); my $comm = <F>; chomp $comm; $0 = "other words"; open(F, ">", $name); print F $comm; close F; print "done\\n"; <STDIN>']);
+    const up = await member.line().catch(() => null);
+    if (up === null) return void console.log('linux-proc.test.ts: no perl: a change of title is not tried');
+    const before = see(member).image;
+    member.write('go');
+    expect(await member.line()).toBe('done');
+    let scans = 0;
+    while (see(member).image === before && scans < 40) scans++;
+    expect(scans).toBeLessThanOrEqual(32);
+    expect(see(member).image.argv?.[0]).toBe('other words');
+    expect(see(member).image.name).toBe('perl');
+    return undefined;
+  });
+});
+
+describe('a process that does not change', () => {
+  it('is the same object, with the same image, in each scan', () => {
+    const member = crew.start('sleep', ['1000']);
+    const record = see(member);
+    const { image } = record;
+    for (let scan = 0; scan < 40; scan++) {
+      expect(see(member)).toBe(record);
+      expect(record.image).toBe(image);
+    }
+  });
+
+  it('has no CPU share in the first scan and one from the second on', async () => {
+    const idle = crew.start('sleep', ['1000']);
+    const busy = crew.shell('while :; do :; done');
+    const shares = source.scan().processes.filter(({ pid }) => pid === idle.pid || pid === busy.pid);
+    expect(shares.map(({ cpuPercent }) => cpuPercent)).toEqual([null, null]);
+    expect(see(idle).cpuPercent).toBe(0);
+    await expect.poll(() => see(busy).cpuPercent, { timeout: 5000, interval: 50 }).toBeGreaterThan(5);
+    expect(see(idle).cpuPercent).toBe(0);
+  });
+
+  it('has the memory and the state that the kernel says', async () => {
+    const member = crew.start('sleep', ['1000']);
+    await until(() => see(member).status).toBe('sleeping');
+    const pages = Number(readFileSync(`/proc/${member.pid}/statm`, 'utf8').split(' ')[1]);
+    expect(Math.abs(see(member).memoryBytes / 4096 - pages)).toBeLessThan(pages);
+    process.kill(member.pid, 'SIGSTOP');
+    await until(() => see(member).status).toBe('stopped');
+  });
+});
+
+describe('a scan', () => {
+  it('has each pid once, itself and its parent among them, and counts them', () => {
+    const { processes, coverage, bootId, startTimeMs, endTimeMs, durationMs, loadAverage } = source.scan();
+    const pids = processes.map(({ pid }) => pid);
+    expect(new Set(pids).size).toBe(pids.length);
+    expect(pids).toEqual(expect.arrayContaining([1, process.pid, process.ppid]));
+    expect(coverage.seen).toBe(processes.length);
+    expect(coverage.accessible).toBe(processes.filter(({ image }) => image.unseen.length === 0).length);
+    expect(coverage.errors).toBe(0);
+    expect(bootId).toBe(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+    expect([endTimeMs >= startTimeMs, durationMs > 0, (loadAverage ?? -1) >= 0]).toEqual([true, true, true]);
+  });
+
+  it('has kernel threads without executable and arguments, where the machine shows any', () => {
+    const threads = source.scan().processes.filter(({ image }) => image.isKernelThread);
+    if (threads.length === 0) console.log('linux-proc.test.ts: no kernel threads here (a container?)');
+    for (const { image } of threads) expect(image).toMatchObject({ exe: null, argv: [], exeDeleted: false, unseen: [] });
+    expect(source.scan().processes.find(({ pid }) => pid === process.pid)?.image.isKernelThread).toBe(false);
+  });
+
+  it('takes its clock from the outside', () => {
+    const times = [1000, 2000];
+    const clocked = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096, now: () => times.shift() ?? 0 });
+    expect(clocked.scan()).toMatchObject({ startTimeMs: 1000, endTimeMs: 2000 });
+    clocked.close();
+  });
+
+  it('cuts long arguments, and counts it', () => {
+    const short = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const member = crew.start('sleep', [`${'0'.repeat(10_000)}1000`]);
+    const { processes, coverage } = short.scan();
+    const image = processes.find(({ pid }) => pid === member.pid)?.image;
+    expect(image?.argv?.join('\0')).toHaveLength(4096);
+    expect(image?.unseen).toEqual([{ field: 'argv', reason: 'cut at 4096 bytes' }]);
+    expect(coverage.argvTruncated).toBeGreaterThanOrEqual(1);
+    expect(coverage.reason).toContain('are cut');
+    expect(coverage.accessible).toBeLessThan(coverage.seen);
+    short.close();
+  });
+});
+
+describe('descriptors', () => {
+  const open = (): number => readdirSync('/proc/self/fd').length;
+
+  it('are one for each process at most, and none once it is closed', () => {
+    for (let i = 0; i < 20; i++) crew.start('sleep', ['1000']);
+    const before = open();
+    for (let i = 0; i < 5; i++) {
+      const { processes } = source.scan();
+      const held = open() - before;
+      expect([held > 20, held <= processes.length]).toEqual([true, true]);
+    }
+    source.close();
+    expect(open()).toBe(before);
+  });
+
+  it.each([0, 256, 258])('a limit of %d leaves nobody out', (openFileLimit) => {
+    const poor = createLinuxProcSource({ openFileLimit, argvLimitBytes: 4096 });
+    const members = Array.from({ length: 20 }, () => crew.start('sleep', ['1000']).pid);
+    const before = open();
+    for (let scan = 0; scan < 3; scan++) {
+      const pids = new Set(poor.scan().processes.map(({ pid }) => pid));
+      expect(members.filter((pid) => !pids.has(pid))).toEqual([]);
+      expect(open() - before).toBeLessThanOrEqual(Math.max(0, openFileLimit - 256));
+    }
+    poor.close();
+    expect(open()).toBe(before);
+  });
+});

@@ -1,0 +1,35 @@
+import type { ProcessRecord, Unseen } from '@sentineld/model/process';
+import { describe, expect, it } from 'vitest';
+import { newlyMet } from './known-process.ts';
+import { coverageOf } from './scan-coverage.ts';
+
+function process(unseen: readonly Unseen[] = [], argv: readonly string[] | null = []): ProcessRecord {
+  const one = newlyMet(1, 1, -1);
+  one.image = { ...one.image, unseen, argv };
+  return one;
+}
+const exe = (reason: string): Unseen => ({ field: 'exe', reason });
+const argv: Unseen = { field: 'argv', reason: 'x' };
+
+describe('coverageOf', () => {
+  it('counts processes, and says in a sentence what was not seen', () => {
+    const processes = [
+      process(),
+      process([], ['sh']),
+      process([exe('EACCES')], ['sh']),
+      process([exe('EACCES'), argv], null),
+      process([exe('EPERM')]),
+      process([argv], ['cut']),
+    ];
+    const coverage = coverageOf(processes, 3, 2);
+    expect(coverage).toMatchObject({ seen: 6, accessible: 2, exeUnreadable: 3, argvUnreadable: 1, argvTruncated: 1, vanished: 3, errors: 2 });
+    expect(coverage.reason).toContain('the executable of 3 of 6 processes is withheld (EACCES, EPERM)');
+    expect(coverage.reason).toContain('the arguments of 1 processes are withheld; the arguments of 1 processes are cut; 2 processes could not be read');
+  });
+
+  it('has nothing to say where everything was seen; processes that went away are no gap', () => {
+    const { reason, otherUsersHidden, accessible } = coverageOf([process(), process()], 7, 0);
+    expect(accessible).toBe(2);
+    expect(reason === null).toBe(!otherUsersHidden);
+  });
+});

@@ -1,0 +1,36 @@
+import { SentinelError } from '@sentineld/model/error';
+import { describe, expect, it } from 'vitest';
+import { describeFailure, exitStatusOf } from './fail.ts';
+
+describe('describeFailure', () => {
+  it('says what happened and what to do, without a stack', () => {
+    const error = new SentinelError('config.invalid', { message: 'c.yaml:1:2: unknown key', hint: 'did you mean log.level?' });
+    expect(describeFailure('procmond', error)).toBe('procmond: c.yaml:1:2: unknown key\n  did you mean log.level?\n');
+    expect(describeFailure('procmond', new SentinelError('config.invalid', { message: 'x' }))).toBe('procmond: x\n');
+  });
+
+  it('keeps the lines of a message apart and lets nothing of the host into the terminal', () => {
+    const error = new SentinelError('state.held', { message: 'a\u001b[2J\nb\u202e\r', hint: 'kill\u0007 1\nrm' });
+    expect(describeFailure('p', error)).toBe('p: a\\x1b[2J\n  b\\u{202e}\\r\n  kill\\x07 1\\nrm\n');
+  });
+
+  it('calls everything else a bug, with its stack', () => {
+    expect(describeFailure('p', new TypeError('x is null'))).toMatch(/^p: this is a bug: x is null\nTypeError: x is null\n {4}at /);
+    expect(describeFailure('p', 'text')).toBe('p: this is a bug: text\ntext\n');
+    const stackless = Object.assign(new Error('gone'), { stack: undefined });
+    expect(describeFailure('p', stackless)).toBe('p: this is a bug: gone\ngone\n');
+  });
+
+  it('lets nothing of the host into the terminal by way of a bug either', () => {
+    expect(describeFailure('p', new Error('open \u001b[2J'))).not.toContain('\u001b');
+  });
+});
+
+describe('exitStatusOf', () => {
+  it("is that of the error's kind, and 70 for a bug", () => {
+    const codes = ['usage.invalid', 'config.invalid', 'state.held', 'internal.bug'] as const;
+    expect(codes.map((code) => exitStatusOf(new SentinelError(code, { message: '' })))).toEqual([2, 3, 4, 70]);
+    expect(exitStatusOf(new Error('x'))).toBe(70);
+    expect(exitStatusOf(null)).toBe(70);
+  });
+});

@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeDirectory, ROOT, startInstallation, temporaryDirectory, type Finished, type Installation } from './installation.ts';
+
+let directory = '';
+let installation: Installation;
+
+beforeAll(async () => {
+  directory = temporaryDirectory();
+  // The documents say nothing of a state directory, so the default one is moved by the variable that is made for it.
+  installation = startInstallation(join(directory, 'sentineld'), ['--set', 'collection.interval=500ms']);
+  await installation.waitFor(/Alerts follow as they come/);
+});
+afterAll(async () => {
+  endProbes();
+  await installation.stop();
+  removeDirectory(directory);
+});
+
+/** The probe of the tour outlives its shell. */
+function endProbes(): void {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      if (readlinkSync(`/proc/${name}/exe`) === '/tmp/probe (deleted)') process.kill(Number(name), 'SIGKILL');
+    } catch {
+      // Not ours to look at, or gone.
+    }
+  }
+}
+
+/** Runs a line as a person would who has the programs on their path; `cwd` is the checkout for the tour, a scratch folder otherwise. */
+function shell(command: string, cwd: string, stdio: 'pipe' | 'ignore' = 'pipe'): Finished {
+  const { status, stdout, stderr } = spawnSync('/bin/bash', ['-c', command], {
+    cwd,
+    stdio,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', XDG_STATE_HOME: directory, PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}` },
+    timeout: 60_000,
+  });
+  return { status, stdout, stderr };
+}
+
+/** The lines that a document shows after a prompt, and those of its blocks of shell. */
+function commandsOf(document: string): readonly string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const prompts = [...text.matchAll(/^```console\n([^]*?)^```/gm)].flatMap(([, block]) => (block ?? '').split('\n').filter((line) => line.startsWith('$ ')).map((line) => line.slice(2)));
+  const scripts = [...text.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block]) => (block ?? '').split('\n').filter((line) => line !== ''));
+  return [...prompts, ...scripts];
+}
+
+const tour = commandsOf('README.md').filter((command) => !command.startsWith('npx '));
+const needsJq = (command: string): boolean => command.includes('jq');
+const hasJq = spawnSync('jq', ['--version']).status === 0;
+
+describe('the README', () => {
+  it('shows ten lines', () => {
+    expect(tour).toHaveLength(10);
+  });
+
+  it.each(tour)('%s', (command) => {
+    if (needsJq(command) && !hasJq) return console.log(`not run, jq is not installed: ${command}`);
+    if (command.startsWith('PATH=')) return undefined;
+    // What it leaves running in the background would keep a pipe open.
+    if (command.startsWith('cp ')) return expect(shell(command, ROOT, 'ignore').status).toBe(0);
+    const { status, stderr, stdout } = shell(command, ROOT);
+    expect(`${status} ${stderr}`).toBe('0 ');
+    expect(stdout.length).toBeGreaterThan(20);
+    return undefined;
+  });
+
+  it('shows the lines that a start prints', () => {
+    const shown = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const topics = [...installation.output().matchAll(/^ {2}(\w[\w ]{1,8}) {2,}/gm)].map(([, topic]) => topic?.trim());
+    for (const topic of new Set(topics)) expect(shown).toContain(`  ${topic}`);
+  });
+});
+
+describe('docs/cli.md', () => {
+  let scratch = '';
+  beforeAll(() => {
+    scratch = join(directory, 'scratch');
+    mkdirSync(join(scratch, 'my-rules'), { recursive: true });
+    const rules = join(ROOT, 'packages', 'detection', 'rules', 'impact');
+    for (const name of ['cryptocurrency-miner.yaml', 'cryptocurrency-miner.case.yaml']) copyFileSync(join(rules, name), join(scratch, 'my-rules', name));
+    copyFileSync(join(rules, 'cryptocurrency-miner.yaml'), join(scratch, 'one.yaml'));
+    writeFileSync(join(scratch, 'config.yaml'), 'collection:\n  interval: 5s\n');
+  });
+
+  it.each(commandsOf('docs/cli.md'))('%s', (command) => {
+    if (needsJq(command) && !hasJq) return console.log(`not run, jq is not installed: ${command}`);
+    const { status, stderr } = shell(command, scratch);
+    expect(`${status} ${stderr}`).toBe('0 ');
+    return undefined;
+  });
+});
+
+describe.each(['docs/rules.md', 'docs/ledger-format.md', 'docs/schema.md', 'docs/configuration.md', 'docs/alerts.md'])('%s', (document) => {
+  it('shows no command, so none can be wrong', () => {
+    expect(commandsOf(document)).toEqual([]);
+  });
+});

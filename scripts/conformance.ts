@@ -1,0 +1,92 @@
+/**
+ * `pnpm conformance SUITE`: holds the product against cases with answers that nobody here wrote. Where the test data
+ * is missing it says so and fails: nothing is skipped in silence.
+ */
+import { parseArgs } from 'node:util';
+import { SentinelError, messageOf } from '@sentineld/model/error';
+import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
+import { build, PROGRAMS_DIRECTORY } from './build.ts';
+import { absenceText, locateCorpora, missingFiles } from './conformance/corpora.ts';
+import { cryptoSuite } from './conformance/crypto/crypto-suite.ts';
+import { createReport } from './conformance/report.ts';
+//SCHEMA
+import { sqlSuite } from './conformance/sql/sql-suite.ts';
+import { isPassed, runSuite, type Suite } from './conformance/suite.ts';
+
+const SUITES: readonly Suite[] = [sqlSuite, cryptoSuite];
+
+const HELP = `pnpm conformance SUITE: holds SentinelD against test data that nobody here wrote
+
+Suites:
+${SUITES.map(({ name, summary }) => `  ${name.padEnd(9)}${summary}`).join('\n')}
+  all      every one of them
+
+Options:
+  --corpora DIR   the test data; else SENTINELD_CORPORA, else ../shared/corpora beside the checkout
+  --json          a JSON line per case, with details
+  --no-build      take build/programs as it is
+  --help
+
+The last lines are one per suite: {"suite":"sql","passed":181,"total":181}
+Exit status: 0 everything passed, 1 something failed or was not run, 2 usage.
+`;
+
+const OPTIONS = {
+  corpora: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  'no-build': { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArguments();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const suites = chooseSuites(positionals);
+  const corpora = locateCorpora(values.corpora);
+  const report = createReport({ json: values.json, stdout: process.stdout, stderr: process.stderr });
+  if (!values['no-build'] && suites.some(({ needsPrograms }) => needsPrograms)) await build();
+  let passed = true;
+  for (const suite of suites) {
+    const missing = missingFiles(corpora, suite.needs);
+    if (missing.length > 0) process.stderr.write(absenceText(suite.name, corpora, missing));
+    const summary =
+      missing.length > 0
+        ? ({ suite: suite.name, passed: 0, total: 0, absent: true } as const)
+        : await runSuite(suite, { corpora, programs: PROGRAMS_DIRECTORY }, (result) => report.onCase(suite.name, result));
+    report.endSuite(summary);
+    passed &&= isPassed(summary);
+  }
+  report.end();
+  return passed ? 0 : 1;
+}
+
+function parseArguments() {
+  try {
+    return parseArgs({ options: OPTIONS, allowPositionals: true });
+  } catch (cause) {
+    throw new SentinelError('usage.invalid', { message: messageOf(cause), hint: 'pnpm conformance --help lists the options', cause });
+  }
+}
+
+function chooseSuites(names: readonly string[]): readonly Suite[] {
+  const [name] = names;
+  const chosen = name === 'all' ? SUITES : SUITES.filter((suite) => suite.name === name);
+  if (names.length === 1 && chosen.length > 0) return chosen;
+  throw new SentinelError('usage.invalid', {
+    message: names.length === 1 ? `there is no suite "${String(name)}"` : 'give one suite',
+    hint: `it is one of ${[...SUITES.map((suite) => suite.name), 'all'].join(', ')}`,
+  });
+}
+
+// Leaving by exit removes the temporary directories; children end with their input.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+try {
+  process.exitCode = await main();
+} catch (cause) {
+  process.stderr.write(describeFailure('conformance', cause));
+  process.exitCode = exitStatusOf(cause);
+}

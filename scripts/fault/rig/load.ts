@@ -1,0 +1,143 @@
+/**
+ * Work for an installation while faults happen to it: short-lived processes, processes that a rule must report,
+ * operators that ask, and a client that has entries recorded. What each was promised is kept, to be held against later.
+ */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SentinelError } from '@sentineld/model/error';
+import type { AppendReply } from '@sentineld/model/request';
+import { askOnce } from '@sentineld/runtime/ipc/client';
+import type { Campaign } from './campaign.ts';
+import { withDatabase } from './evidence.ts';
+import { knownProcess, signalProcess, type KnownProcess } from './processes.ts';
+import { temporaryDirectory } from './programs.ts';
+import type { Site } from './site.ts';
+
+export type Load = { readonly stop: () => Promise<void> };
+
+/** Starts and ends about fifty processes a second. */
+export function startChurn(campaign: Campaign): Load {
+  const child = spawn('/bin/sh', ['-c', 'while :; do /bin/true; sleep 0.02; done'], { stdio: 'ignore' });
+  const known = child.pid === undefined ? null : knownProcess(child.pid);
+  const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    if (known !== null) signalProcess(known, 'SIGKILL');
+    await ended;
+  };
+  campaign.cleanup.defer('churning processes', stop);
+  return { stop };
+}
+
+export type Bait = { readonly path: string; readonly process: KnownProcess; readonly plantedMs: number };
+
+export type Baits = {
+  /** Starts a program in /tmp, which the rule executable-in-temporary-directory reports, each path once. */
+  readonly plant: () => Bait;
+  /** Alert ids of the bait; empty while there is none. */
+  readonly alertsOf: (bait: Bait) => readonly number[];
+  /** Ends those that were reported and gives those that were not. */
+  readonly reap: () => readonly Bait[];
+};
+
+export function createBaits(campaign: Campaign, site: Site): Baits {
+  const directory = temporaryDirectory(campaign.cleanup);
+  const waiting = new Set<Bait>();
+  const end = (bait: Bait): void => {
+    signalProcess(bait.process, 'SIGKILL');
+    rmSync(bait.path, { force: true });
+    waiting.delete(bait);
+  };
+  campaign.cleanup.defer('baits', () => [...waiting].forEach(end));
+  const alertsOf = (bait: Bait): readonly number[] => {
+    try {
+      return withDatabase(site.paths.agentDb, (all) =>
+        all(
+          "SELECT id FROM alerts WHERE rule_id = 'executable-in-temporary-directory' AND instr(query_result, ?) > 0",
+          `"${bait.path}"`,
+        ).map(({ id }) => Number(id)),
+      );
+    } catch {
+      // Not set up yet.
+      return [];
+    }
+  };
+  return {
+    plant: () => {
+      const path = join(directory, `bait-${randomBytes(6).toString('hex')}`);
+      copyFileSync('/bin/sleep', path);
+      const child = spawn(path, ['3600'], { stdio: 'ignore' });
+      child.on('error', () => undefined);
+      const known = child.pid === undefined ? null : knownProcess(child.pid);
+      if (known === null) throw new Error(`${path} cannot be started`);
+      const bait = { path, process: known, plantedMs: Date.now() };
+      waiting.add(bait);
+      campaign.count('baits');
+      return bait;
+    },
+    alertsOf,
+    reap: () => {
+      for (const bait of waiting) if (alertsOf(bait).length > 0) end(bait);
+      return [...waiting];
+    },
+  };
+}
+
+/** Operators' questions, one after the other. A stack trace, a bug status or a ledger that fails is a finding. */
+export function startOperator(campaign: Campaign, site: Site): Load {
+  const questions: readonly [readonly string[], ...(readonly string[])[]] = [
+    ['health'],
+    ['query', 'SELECT count(*) FROM process_snapshots', '--json'],
+    ['alerts', 'list'],
+    ['audit', 'verify'],
+  ];
+  return keepDoing(campaign, 'operator', async () => {
+    const words = campaign.random.pick(questions);
+    const { status, stdout, stderr } = await site.cli(...words);
+    campaign.count('operator questions');
+    const said = `sentinelcli ${words.join(' ')}: exit status ${status ?? 'none'}`;
+    campaign.expect('cli-bug', status === 70 || status === null || /\n\s+at /.test(stderr) ? `${said}: ${stderr.slice(0, 300)}` : null);
+    campaign.expect('verify-failed', words[0] === 'audit' && status === 1 ? `${said}: ${stdout.slice(0, 300)}` : null);
+    await sleep(300);
+  });
+}
+
+export type Recorder = Load & { readonly origin: string; readonly acknowledged: () => number };
+
+/** A client of the operators' socket that numbers its entries and repeats what was not acknowledged. */
+export function startRecorder(campaign: Campaign, site: Site, onHead: (reply: AppendReply) => void): Recorder {
+  const origin = `fault-${randomBytes(6).toString('hex')}`;
+  let acknowledged = 0;
+  const load = keepDoing(campaign, 'recorder', async () => {
+    const count = campaign.random.between(1, 8);
+    const entries = Array.from({ length: count }, (_, index) => ({
+      originSequence: acknowledged + index + 1,
+      event: { action: 'query_execute' as const, data: { number: acknowledged + index + 1 } },
+    }));
+    try {
+      const reply = (await askOnce(site.paths.procmondSocket, { request: 'audit.append', origin, entries }, 1_500)) as AppendReply;
+      acknowledged = reply.lastOriginSequence;
+      onHead(reply);
+    } catch (cause) {
+      if (!(cause instanceof SentinelError)) throw cause;
+    }
+    await sleep(25);
+  });
+  return { ...load, origin, acknowledged: () => acknowledged };
+}
+
+function keepDoing(campaign: Campaign, what: string, work: () => Promise<void>): Load {
+  let stopped = false;
+  const loop = async (): Promise<void> => {
+    while (!stopped) await work();
+  };
+  const running = loop().catch((cause: unknown) => campaign.find('campaign-broke', `${what}: ${String(cause)}`));
+  const stop = async (): Promise<void> => {
+    stopped = true;
+    await running;
+  };
+  campaign.cleanup.defer(what, stop);
+  return { stop };
+}
