@@ -5,15 +5,15 @@
 import { parseArgs } from 'node:util';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
-import { build, PROGRAMS_DIRECTORY } from './build.ts';
 import { absenceText, locateCorpora, missingFiles } from './conformance/corpora.ts';
 import { cryptoSuite } from './conformance/crypto/crypto-suite.ts';
+import { buildPrograms, PROGRAMS_DIRECTORY } from './conformance/programs.ts';
 import { createReport } from './conformance/report.ts';
-//SCHEMA
+import { schemaSuite } from './conformance/schema/schema-suite.ts';
 import { sqlSuite } from './conformance/sql/sql-suite.ts';
 import { isPassed, runSuite, type Suite } from './conformance/suite.ts';
 
-const SUITES: readonly Suite[] = [sqlSuite, cryptoSuite];
+const SUITES: readonly Suite[] = [sqlSuite, cryptoSuite, schemaSuite];
 
 const HELP = `pnpm conformance SUITE: holds SentinelD against test data that nobody here wrote
 
@@ -47,15 +47,21 @@ async function main(): Promise<number> {
   const suites = chooseSuites(positionals);
   const corpora = locateCorpora(values.corpora);
   const report = createReport({ json: values.json, stdout: process.stdout, stderr: process.stderr });
-  if (!values['no-build'] && suites.some(({ needsPrograms }) => needsPrograms)) await build();
+  let isBuilt = values['no-build'];
   let passed = true;
   for (const suite of suites) {
     const missing = missingFiles(corpora, suite.needs);
-    if (missing.length > 0) process.stderr.write(absenceText(suite.name, corpora, missing));
-    const summary =
-      missing.length > 0
-        ? ({ suite: suite.name, passed: 0, total: 0, absent: true } as const)
-        : await runSuite(suite, { corpora, programs: PROGRAMS_DIRECTORY }, (result) => report.onCase(suite.name, result));
+    if (missing.length > 0) {
+      process.stderr.write(absenceText(suite.name, corpora, missing));
+      report.endSuite({ suite: suite.name, passed: 0, total: 0, absent: true });
+      passed = false;
+      continue;
+    }
+    if (suite.needsPrograms && !isBuilt) {
+      await buildPrograms();
+      isBuilt = true;
+    }
+    const summary = await runSuite(suite, { corpora, programs: PROGRAMS_DIRECTORY }, (result) => report.onCase(suite.name, result));
     report.endSuite(summary);
     passed &&= isPassed(summary);
   }

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { REPOSITORY } from '../checks/finding.ts';
 import type { Run } from './run.ts';
@@ -14,8 +14,14 @@ const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWa
 
 /** The words that start `scripts/bench/NAME.ts`, bundled. */
 export async function bundleProgram(run: Run, name: string): Promise<readonly string[]> {
+  return [...NODE_FLAGS, await bundleSource(run, join(import.meta.dirname, `${name}.ts`))];
+}
+
+/** One source file with everything that it imports as one file of JavaScript. */
+export async function bundleSource(run: Run, source: string): Promise<string> {
+  const name = basename(source, '.ts');
   const bundle = await rolldown({
-    input: { [name]: join(import.meta.dirname, `${name}.ts`) },
+    input: { [name]: source },
     platform: 'node',
     external: ['better-sqlite3'],
     resolve: { conditionNames: ['sentineld-source', 'node', 'import', 'default'] },
@@ -23,7 +29,7 @@ export async function bundleProgram(run: Run, name: string): Promise<readonly st
   });
   await bundle.write({ dir: run.directory, format: 'esm', entryFileNames: '[name].js', codeSplitting: false });
   await bundle.close();
-  return [...NODE_FLAGS, join(run.directory, `${name}.js`)];
+  return join(run.directory, `${name}.js`);
 }
 
 /** Lets bundled programs find the SQLite driver of the store. */

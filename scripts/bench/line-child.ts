@@ -81,6 +81,8 @@ export async function askMeasured(child: LineChild, line: string): Promise<Measu
 
 /** Nothing that a package manager or a locale adds to the start or the work of a program. */
 function plainEnvironment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$|INIT_CWD$|PNPM_|LANG$|LC_)/.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$|INIT_CWD$|PNPM_|LANG$|LC_)/.test(name),
+  );
   return { ...Object.fromEntries(kept), LC_ALL: 'C' };
 }

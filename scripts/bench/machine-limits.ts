@@ -10,7 +10,11 @@ const SPARE_PROCESSES = 500;
 const BYTES_PER_SLEEPER = 256 * 1024;
 
 /** Null, or why `count` more processes cannot be. `read` gives the text of a file, null where there is none. */
-export function whyTooMany(count: number, present: number = countProcesses(), read: (file: string) => string | null = readOrNull): string | null {
+export function whyTooMany(
+  count: number,
+  present: number = countProcesses(),
+  read: (file: string) => string | null = readOrNull,
+): string | null {
   const wanted = count + present + SPARE_PROCESSES;
   const limits: readonly (readonly [name: string, limit: number])[] = [
     ['kernel.pid_max', Number(read('/proc/sys/kernel/pid_max') ?? Infinity)],

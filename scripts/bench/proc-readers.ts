@@ -5,7 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleProgram, compileProgram } from './build-programs.ts';
+import { REPOSITORY } from '../checks/finding.ts';
+import { bundleProgram, bundleSource, compileProgram } from './build-programs.ts';
 import { askMeasured, startLineChild, type Measured } from './line-child.ts';
 import type { Run } from './run.ts';
 
@@ -27,11 +28,12 @@ export type Toolbox = {
 const PS = ['ps', '-eo', 'pid,ppid,uid,comm,args'] as const;
 /** Steady scans per measurement: one of them is too short for a clock, and details are read again in turn. */
 const STEADY_SCANS = '4';
+const SOURCE = join(REPOSITORY, 'packages/procmond/src/sources/linux-proc.ts');
 const PYTHONS = ['/usr/bin/python3', 'python3'];
 
 /** Builds ours and C, and looks for the peers. */
 export async function findReaders(run: Run): Promise<Toolbox> {
-  const source = await bundleProgram(run, 'read-linux-proc');
+  const source = [...(await bundleProgram(run, 'read-linux-proc')), await bundleSource(run, SOURCE)];
   const psList = await bundleProgram(run, 'read-ps-list');
   const compiled = compileProgram(run, 'read-proc');
   const python = PYTHONS.find((name) => spawnSync(name, ['-c', 'import psutil']).status === 0);
@@ -83,13 +85,14 @@ function firstScanReader(run: Run, program: string, programArguments: readonly s
 function psReader(run: Run): Reader {
   const script = `TIMEFORMAT='%3R %3U %3S'; while read -r _; do { time ${PS.join(' ')} > /dev/null 2> /dev/null; } 2>&1; done`;
   const child = startLineChild(run, 'ps', '/bin/bash', ['--norc', '-c', script]);
+  const count = countByPs();
   return {
     name: 'ps',
     scan: async () => {
       const answer = await child.ask('scan');
       const [wall, user, system] = answer.split(' ').map((seconds) => Number(seconds) * 1000);
       if (wall === undefined || user === undefined || system === undefined) throw new Error(`bash timed ps as "${answer}"`);
-      return { cpuMs: user + system, wallMs: wall, count: countByPs() };
+      return { cpuMs: user + system, wallMs: wall, count };
     },
     stop: child.stop,
   };

@@ -1,18 +1,23 @@
 /**
- * procmond's source as a line child, in the JavaScript that procmond runs. `cold`: each line is the first scan of a
- * fresh source. `steady`: each line is some scans of one source that has seen every process before.
+ * procmond's source, bundled like procmond, as a line child: `BUNDLE cold` answers each line with the first scan of a
+ * fresh source, `BUNDLE steady N` with the mean of N scans of one source that has seen every process before.
  */
 import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import type * as LinuxProc from '../../packages/procmond/src/sources/linux-proc.ts';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
-import { createLinuxProcSource } from '../../packages/procmond/src/sources/linux-proc.ts';
-import type { ProcessSource } from '../../packages/procmond/src/sources/process-source.ts';
 import { answerLines, measure } from './measured-program.ts';
+
+type ProcessSource = ReturnType<typeof LinuxProc.createLinuxProcSource>;
 
 /** What procmond asks its addon for: the soft limit, which Node has raised to the hard one. */
 function openFileLimit(): number {
   const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
   return Number(soft ?? 1024);
 }
+
+const [, , bundle = '', mode, repeats = '1'] = process.argv;
+const { createLinuxProcSource } = (await import(pathToFileURL(bundle).href)) as typeof LinuxProc;
 
 function createSource(): ProcessSource {
   return createLinuxProcSource({ openFileLimit: openFileLimit(), argvLimitBytes: DEFAULTS.collection.argv_limit });
@@ -29,10 +34,10 @@ async function answerCold(): Promise<object> {
   return measured;
 }
 
-if (process.argv[2] === 'cold') {
+if (mode === 'cold') {
   await answerLines(answerCold);
 } else {
-  const scans = Number(process.argv[3] ?? 1);
+  const scans = Number(repeats);
   const source = createSource();
   source.scan();
   await answerLines(async () => {

@@ -46,10 +46,7 @@ describe('the verdict', () => {
 
   it('is shown for each target, and loudly for what is missing', () => {
     expect(describeFindings(MISSED, false).map((line) => /\w+$/.exec(line)?.[0])).toEqual(['met', 'met', 'MISSED']);
-    expect(describeFindings(INCOMPLETE, false).slice(2)).toEqual([
-      expect.stringMatching(/NOT MEASURED$/),
-      '!!!! MISSING: python3-psutil',
-    ]);
+    expect(describeFindings(INCOMPLETE, false).slice(2)).toEqual([expect.stringMatching(/NOT MEASURED$/), '!!!! MISSING: python3-psutil']);
     expect(describeFindings(MISSED, true).join('\n')).not.toMatch(/met|MISSED/);
   });
 });

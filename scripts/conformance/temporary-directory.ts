@@ -1,7 +1,7 @@
 /**
  * Temporary directories that are gone when the run is, however it ends.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,7 +9,7 @@ export type TemporaryDirectory = { readonly path: string; readonly [Symbol.dispo
 
 /** With `open` other users can pass through, as daemons do that give up root. */
 export function temporaryDirectory(purpose: string, { open = false } = {}): TemporaryDirectory {
-  const path = mkdtempSync(join(tmpdir(), `sentineld-${purpose}-`));
+  const path = mkdtempSync(join(realpathSync(tmpdir()), `sentineld-${purpose}-`));
   if (open) chmodSync(path, 0o755);
   const remove = (): void => rmSync(path, { recursive: true, force: true });
   process.once('exit', remove);

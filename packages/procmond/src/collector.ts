@@ -63,6 +63,15 @@ export function createCollector(options: CollectorOptions): Collector {
     return completed;
   };
 
+  /** What is on disk is a scan that succeeded, whatever becomes of telling it. */
+  const tell = (completed: ScanCompleted): void => {
+    try {
+      options.onScan(completed);
+    } catch (cause) {
+      log.error({ error: messageOf(cause) }, 'scan.untold');
+    }
+  };
+
   const scanOnce = (): ScanCompleted | null => {
     try {
       const completed = store();
@@ -70,7 +79,7 @@ export function createCollector(options: CollectorOptions): Collector {
       state.last = completed;
       state.failure = null;
       log.info({ ...completed, event: undefined }, 'scan.completed');
-      options.onScan(completed);
+      tell(completed);
       return completed;
     } catch (cause) {
       state.failure = { message: messageOf(cause), sinceMs: state.failure?.sinceMs ?? Date.now() };

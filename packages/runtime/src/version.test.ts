@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { VERSION } from './version.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
-const versionOf = (path: string): unknown => (JSON.parse(readFileSync(new URL(path, ROOT), 'utf8')) as { readonly version?: unknown }).version;
+const versionOf = (path: string): unknown =>
+  (JSON.parse(readFileSync(new URL(path, ROOT), 'utf8')) as { readonly version?: unknown }).version;
 
 describe('VERSION', () => {
   it('is that of package.json, of the whole and of every part', () => {

@@ -10,7 +10,13 @@ export type SigningVector = { readonly priv: string; readonly pub: string; reado
 
 export type WycheproofVectors = { readonly testGroups: readonly WycheproofGroup[] };
 type WycheproofGroup = { readonly publicKey: { readonly pk: string }; readonly tests: readonly WycheproofTest[] };
-type WycheproofTest = { readonly tcId: number; readonly comment: string; readonly msg: string; readonly sig: string; readonly result: string };
+type WycheproofTest = {
+  readonly tcId: number;
+  readonly comment: string;
+  readonly msg: string;
+  readonly sig: string;
+  readonly result: string;
+};
 
 /** What stands before the raw bytes of a key in DER (RFC 8410). */
 const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');

@@ -24,7 +24,10 @@ export function createCorpusDatabase(corpora: string, directory: string): Corpus
   const writer = new DatabaseSync(path);
   writer.exec(`PRAGMA journal_mode = WAL; ${readFileSync(join(corpora, CORPUS_SCHEMA_FILE), 'utf8')}`);
   addProductTables(writer);
-  const secrets = writer.prepare(`SELECT v FROM ${SECRET_TABLE}`).all().map((row) => String(row['v']));
+  const secrets = writer
+    .prepare(`SELECT v FROM ${SECRET_TABLE}`)
+    .all()
+    .map((row) => String(row['v']));
   if (secrets.length === 0) throw new Error(`${CORPUS_SCHEMA_FILE} has no row in ${SECRET_TABLE}: a leak would not be seen`);
   return { path, schema: { tables: readTables(writer), hiddenTables: [] }, secrets, close: () => writer.close() };
 }

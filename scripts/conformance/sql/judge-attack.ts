@@ -4,7 +4,7 @@
  */
 import type { RuleOutcome } from '@sentineld/model/rule';
 
-export const MAX_WALL_MS = 2_000;
+const MAX_WALL_MS = 2_000;
 export const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 
 export type Attack = {
@@ -30,7 +30,9 @@ export type Observation = {
 export function judgeAttack(attack: Attack, observation: Observation, secrets: readonly string[]): string | undefined {
   const { outcome, wallMs, grownBytes, newFiles, wentOn } = observation;
   const said = saidBy(outcome);
-  const leaked = secrets.some((secret) => disguisesOf(secret).some((text) => said.includes(text) && !attack.sql.toLowerCase().includes(text)));
+  const leaked = secrets.some((secret) =>
+    disguisesOf(secret).some((text) => said.includes(text) && !attack.sql.toLowerCase().includes(text)),
+  );
   const problems = [
     ...(outcome.outcome === 'ok' && attack.mustBeRefused ? [`it ran and gave ${outcome.rows.length} rows, it has to be refused`] : []),
     ...(outcome.outcome === 'crashed' ? [`the executor crashed: ${outcome.message}`] : []),
@@ -52,6 +54,6 @@ function saidBy(outcome: RuleOutcome): string {
 
 function disguisesOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
-  const reversed = [...secret].toReversed().join('');
+  const reversed = Array.from(secret).toReversed().join('');
   return [secret, reversed, bytes.toString('hex'), bytes.toString('base64')].map((text) => text.toLowerCase());
 }

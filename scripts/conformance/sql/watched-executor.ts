@@ -2,10 +2,10 @@
  * The real executor with the corpus's database behind it, and what it costs: wall-clock time, memory as the kernel
  * counts it, files. It works in an empty directory, which also stands where temporary files would go.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { RuleOutcome } from '@sentineld/model/rule';
 import { startExecutor, type ExecutorClient, type RunRequest } from '@sentineld/detection/sql/executor-client';
+import { programPath } from '../programs.ts';
 import type { CorpusDatabase } from './corpus-database.ts';
 import { MAX_GROWTH_BYTES, type Observation } from './judge-attack.ts';
 
@@ -33,8 +33,7 @@ export type WatchedOptions = {
 
 /** Throws where the executor is not confined, or does not work where it should: the observations would mean nothing. */
 export async function startWatchedExecutor({ programs, database, scratch, home }: WatchedOptions): Promise<WatchedExecutor> {
-  const paths = { spawner: join(programs, 'spawner.js'), executor: join(programs, 'executor.js') };
-  for (const path of Object.values(paths)) if (!existsSync(path)) throw new Error(`${path} is missing: build the programs first`);
+  const paths = { spawner: programPath(programs, 'spawner'), executor: programPath(programs, 'executor') };
   let pid = 0;
   let unconfined: string | undefined;
   const client = inDirectory(scratch, () =>

@@ -3,7 +3,7 @@
  * outside, each as a service manager would. Whatever is started here ends with the campaign, stopped processes too.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import type { Campaign } from './campaign.ts';
@@ -25,6 +25,8 @@ export type Daemon = {
   readonly ended: Promise<End>;
   /** Null while it runs. */
   readonly end: () => End | null;
+  /** What it has written to its standard error since it was started. */
+  readonly said: () => string;
   /** Ends it by SIGTERM, by SIGKILL after a while, and waits. */
   readonly stop: () => Promise<End>;
 };
@@ -138,6 +140,7 @@ function stackIn(name: string, text: string): string | null {
 function startDaemon(campaign: Campaign, name: DaemonName, words: readonly string[], logFile: string, options: SiteOptions): Daemon {
   const [program, programWords] = campaign.programs.command(name, words);
   const log = openSync(logFile, 'a', 0o640);
+  const from = fstatSync(log).size;
   const child = spawn(program, programWords, {
     stdio: ['ignore', 'ignore', log],
     env: { ...plainEnvironment(), ...options.environment },
@@ -164,6 +167,7 @@ function startDaemon(campaign: Campaign, name: DaemonName, words: readonly strin
     process: known,
     ended,
     end: () => end,
+    said: () => readFileSync(logFile).subarray(from).toString('utf8'),
     stop: async () => {
       signalProcess(known, 'SIGTERM');
       const force = setTimeout(() => signalProcess(known, 'SIGKILL'), STOP_PATIENCE_MS);

@@ -14,9 +14,17 @@ describe('readKernelConstants', () => {
 });
 
 describe('hidesOtherUsers', () => {
-  const mounts = (options: string, at = '/proc', type = 'proc'): string => `/dev/vda / ext4 rw 0 0\n${type} ${at} ${type} ${options} 0 0\ntmpfs /run tmpfs rw 0 0\n`;
+  const mounts = (options: string, at = '/proc', type = 'proc'): string =>
+    `/dev/vda / ext4 rw 0 0\n${type} ${at} ${type} ${options} 0 0\ntmpfs /run tmpfs rw 0 0\n`;
 
-  it.each(['rw,hidepid=1', 'rw,nosuid,hidepid=2,gid=5', 'rw,relatime,hidepid=invisible', 'rw,hidepid=noaccess', 'hidepid=ptraceable,rw', 'rw,hidepid=4'])('%s', (options) => {
+  it.each([
+    'rw,hidepid=1',
+    'rw,nosuid,hidepid=2,gid=5',
+    'rw,relatime,hidepid=invisible',
+    'rw,hidepid=noaccess',
+    'hidepid=ptraceable,rw',
+    'rw,hidepid=4',
+  ])('%s', (options) => {
     expect(hidesOtherUsers(mounts(options))).toBe(true);
   });
 

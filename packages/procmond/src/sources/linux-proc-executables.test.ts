@@ -137,7 +137,8 @@ describe('an executable that is not deleted', () => {
 
 describe('an executable that was never a file', () => {
   it('is told as deleted, with the name that the program gave it', async () => {
-    const script = 'import os; fd = os.memfd_create("kworker", 0); os.write(fd, open("/bin/sleep", "rb").read()); os.execve(fd, ["sleep", "1000"], {})';
+    const script =
+      'import os; fd = os.memfd_create("kworker", 0); os.write(fd, open("/bin/sleep", "rb").read()); os.execve(fd, ["sleep", "1000"], {})';
     const hasPython = existsSync('/usr/bin/python3') || spawnable('python3');
     if (!hasPython) return void console.log('linux-proc-executables.test.ts: no python3: memfd is not tried');
     const { pid } = crew.start('python3', ['-c', script]);
@@ -170,28 +171,31 @@ describe('a pid that is given to another process', () => {
     return false;
   }
 
-  it.skipIf(!isRoot || !existsSync(LAST)).each([1024, 0])('is another process, with a limit of %d descriptors (needs root)', async (openFileLimit) => {
-    const own = createLinuxProcSource({ openFileLimit, argvLimitBytes: 4096 });
-    try {
-      const member = crew.start(crew.copyOfSleep('victim'), ['1000']);
-      await until(() => imageOf(member.pid, own).name).toBe('victim');
-      const before = see(member.pid, own);
-      const { startTicks } = before;
-      // The clock that tells them apart has ticks of 10 ms.
-      const { ticksPerSecond } = readKernelConstants();
-      await until(() => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * ticksPerSecond).toBeGreaterThan(startTicks + 2);
-      await member.end();
-      if (!(await startWithPid(member.pid))) return console.log('linux-proc-executables.test.ts: the pid was not given again');
-      await until(() => readFileSync(`/proc/${member.pid}/comm`, 'utf8')).toBe('sleep\n');
-      const after = see(member.pid, own);
-      expect(after.startTicks).toBeGreaterThan(startTicks);
-      expect(after).not.toBe(before);
-      expect(after).toMatchObject({ cpuPercent: null, image: { name: 'sleep', argv: ['sleep', '1000'] } });
-    } finally {
-      own.close();
-    }
-    return undefined;
-  });
+  it.skipIf(!isRoot || !existsSync(LAST)).each([1024, 0])(
+    'is another process, with a limit of %d descriptors (needs root)',
+    async (openFileLimit) => {
+      const own = createLinuxProcSource({ openFileLimit, argvLimitBytes: 4096 });
+      try {
+        const member = crew.start(crew.copyOfSleep('victim'), ['1000']);
+        await until(() => imageOf(member.pid, own).name).toBe('victim');
+        const before = see(member.pid, own);
+        const { startTicks } = before;
+        // The clock that tells them apart has ticks of 10 ms.
+        const { ticksPerSecond } = readKernelConstants();
+        await until(() => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * ticksPerSecond).toBeGreaterThan(startTicks + 2);
+        await member.end();
+        if (!(await startWithPid(member.pid))) return console.log('linux-proc-executables.test.ts: the pid was not given again');
+        await until(() => readFileSync(`/proc/${member.pid}/comm`, 'utf8')).toBe('sleep\n');
+        const after = see(member.pid, own);
+        expect(after.startTicks).toBeGreaterThan(startTicks);
+        expect(after).not.toBe(before);
+        expect(after).toMatchObject({ cpuPercent: null, image: { name: 'sleep', argv: ['sleep', '1000'] } });
+      } finally {
+        own.close();
+      }
+      return undefined;
+    },
+  );
 });
 
 describe('the file of an executable', () => {

@@ -10,7 +10,8 @@ import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
 const SCAN_AS = fileURLToPath(new URL('fixtures/scan-as.fixture.ts', import.meta.url));
 const NOBODY = 65_534;
 const canBeNobody = process.getuid?.() === 0 && reachableBy(process.execPath, NOBODY, []) && reachableBy(dirname(SCAN_AS), NOBODY, []);
-if (!canBeNobody) console.log('linux-proc-withheld.test.ts: not root, or a checkout that other users cannot read: nothing is scanned as nobody');
+if (!canBeNobody)
+  console.log('linux-proc-withheld.test.ts: not root, or a checkout that other users cannot read: nothing is scanned as nobody');
 
 let crew: Crew;
 beforeEach(() => {
@@ -37,7 +38,14 @@ describe.skipIf(!canBeNobody)('scanned by a user who may not trace it, a process
     const member = crew.shell('echo up; read x');
     expect(await member.line()).toBe('up');
     const { image, coverage } = await ask(scan, member.pid);
-    expect(image).toMatchObject({ name: 'sh', exe: null, exeDeleted: false, userId: 0, userName: 'root', unseen: [{ field: 'exe', reason: 'EACCES' }] });
+    expect(image).toMatchObject({
+      name: 'sh',
+      exe: null,
+      exeDeleted: false,
+      userId: 0,
+      userName: 'root',
+      unseen: [{ field: 'exe', reason: 'EACCES' }],
+    });
     expect(image?.argv?.at(-1)).toBe(crew.directory);
     expect(coverage.exeUnreadable).toBeGreaterThan(0);
     expect(coverage.accessible).toBe(coverage.seen - coverage.exeUnreadable);

@@ -14,9 +14,11 @@ let pids: readonly number[] = [];
 beforeEach(async () => {
   crew = gatherCrew();
   source = createLinuxProcSource({ openFileLimit: 4096, argvLimitBytes: 4096 });
-  pids = Array.from({ length: CROWD }, () => crew.start('sleep', ['1000']).pid);
-  await expect.poll(() => source.scan().processes.filter(({ image }) => image.name === 'sleep' && pids.includes(image.ppid)).length).toBe(0);
-  await expect.poll(() => source.scan().processes.filter(({ pid, status }) => pids.includes(pid) && status === 'sleeping').length).toBe(CROWD);
+  // A file that nobody else runs.
+  const program = crew.copyOfSleep('crowd');
+  pids = Array.from({ length: CROWD }, () => crew.start(program, ['1000']).pid);
+  const settled = () => source.scan().processes.filter(({ image, status }) => image.name === 'crowd' && status === 'sleeping').length;
+  await expect.poll(settled, { timeout: 5000 }).toBe(CROWD);
   // Now all of them are known as what they became.
   source.scan();
 });
@@ -44,7 +46,8 @@ function callsOf(work: () => void): Record<(typeof COUNTED)[number], readonly un
   return calls;
 }
 
-const ofCrowd = (calls: readonly unknown[]): unknown[] => calls.filter((path) => pids.some((pid) => String(path).startsWith(`/proc/${pid}/`) || path === `/proc/${pid}`));
+const ofCrowd = (calls: readonly unknown[]): unknown[] =>
+  calls.filter((path) => pids.some((pid) => String(path).startsWith(`/proc/${pid}/`) || path === `/proc/${pid}`));
 
 describe('the work of a scan', () => {
   it('is one read for each process that did not change, and its details in turn once in 32 scans', () => {

@@ -92,7 +92,10 @@ describe('a process that changes', () => {
   });
 
   it('in its title is noticed within 32 scans', async () => {
-    const member = crew.start('perl', ['-e', '$| = 1; print "up\\n"; <STDIN>; my $name = "/proc/self/comm"; open(F, "<", $name); my $comm = <F>; chomp $comm; $0 = "other words"; open(F, ">", $name); print F $comm; close F; print "done\\n"; <STDIN>']);
+    const member = crew.start('perl', [
+      '-e',
+      '$| = 1; print "up\\n"; <STDIN>; my $name = "/proc/self/comm"; open(F, "<", $name); my $comm = <F>; chomp $comm; $0 = "other words"; open(F, ">", $name); print F $comm; close F; print "done\\n"; <STDIN>',
+    ]);
     const up = await member.line().catch(() => null);
     if (up === null) return void console.log('linux-proc.test.ts: no perl: a change of title is not tried');
     const before = see(member).image;

@@ -11,7 +11,16 @@ import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants, type KernelConstants } from './kernel-constants.ts';
 import { newlyMet, type KnownProcess } from './known-process.ts';
-import { emptyProcStat, isKernelThread, parseProcStat, processName, statusOf, WITHHELD_LAYOUT, ZOMBIE, type ProcStat } from './proc-stat.ts';
+import {
+  emptyProcStat,
+  isKernelThread,
+  parseProcStat,
+  processName,
+  statusOf,
+  WITHHELD_LAYOUT,
+  ZOMBIE,
+  type ProcStat,
+} from './proc-stat.ts';
 import { readArguments, readExecutable, readOwner } from './process-details.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf } from './scan-coverage.ts';

@@ -44,7 +44,9 @@ describe('parseProcStat', () => {
   });
 
   it('tells another layout for each address that an exec changes', () => {
-    const layouts = [{}, { 26: 1002 }, { 28: 3002 }, { 45: 4002 }, { 47: 6002 }, { 48: 7002 }].map((changes) => parse(line('sh', changes))?.stat.layout);
+    const layouts = [{}, { 26: 1002 }, { 28: 3002 }, { 45: 4002 }, { 47: 6002 }, { 48: 7002 }].map(
+      (changes) => parse(line('sh', changes))?.stat.layout,
+    );
     expect(new Set(layouts).size).toBe(6);
     // Exact up to the largest address there is.
     const top = 2 ** 47 - 1;
@@ -92,9 +94,12 @@ describe('parseProcStat', () => {
     }
   });
 
-  it.each(['', '42', '42 (', '42 (sh', '42 sh S 1', '42 (sh)', '42 (sh) ', '42 (sh) S', ')(', '()()', '42 (sh) S ) 1 2 3'])('refuses %j', (text) => {
-    expect(parse(Buffer.from(text))).toBeNull();
-  });
+  it.each(['', '42', '42 (', '42 (sh', '42 sh S 1', '42 (sh)', '42 (sh) ', '42 (sh) S', ')(', '()()', '42 (sh) S ) 1 2 3'])(
+    'refuses %j',
+    (text) => {
+      expect(parse(Buffer.from(text))).toBeNull();
+    },
+  );
 
   it('takes any bytes without throwing', () => {
     fc.assert(

@@ -22,9 +22,19 @@ describe('coverageOf', () => {
       process([argv], ['cut']),
     ];
     const coverage = coverageOf(processes, 3, 2);
-    expect(coverage).toMatchObject({ seen: 6, accessible: 2, exeUnreadable: 3, argvUnreadable: 1, argvTruncated: 1, vanished: 3, errors: 2 });
+    expect(coverage).toMatchObject({
+      seen: 6,
+      accessible: 2,
+      exeUnreadable: 3,
+      argvUnreadable: 1,
+      argvTruncated: 1,
+      vanished: 3,
+      errors: 2,
+    });
     expect(coverage.reason).toContain('the executable of 3 of 6 processes is withheld (EACCES, EPERM)');
-    expect(coverage.reason).toContain('the arguments of 1 processes are withheld; the arguments of 1 processes are cut; 2 processes could not be read');
+    expect(coverage.reason).toContain(
+      'the arguments of 1 processes are withheld; the arguments of 1 processes are cut; 2 processes could not be read',
+    );
   });
 
   it('has nothing to say where everything was seen; processes that went away are no gap', () => {

@@ -6,7 +6,8 @@ import { createUserNames, parsePasswd } from './user-names.ts';
 
 describe('parsePasswd', () => {
   it('takes the first of two names for one uid, and no line that is none', () => {
-    const text = 'root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\n\n# comment\nshort:x\nbad:x:abc:0::/:\nneg:x:-1:0::/:\n:x:7:7::/:\nünï:x:1000:1000:::\n+::::::\n';
+    const text =
+      'root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\n\n# comment\nshort:x\nbad:x:abc:0::/:\nneg:x:-1:0::/:\n:x:7:7::/:\nünï:x:1000:1000:::\n+::::::\n';
     expect([...parsePasswd(text)]).toEqual([
       [0, 'root'],
       [1000, 'ünï'],

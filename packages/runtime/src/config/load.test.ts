@@ -264,7 +264,9 @@ describe('a configuration that was loaded before root was given up', () => {
     'is refused where it is none: %s',
     (text) => {
       environment = { SENTINELD_RESOLVED_CONFIG: text };
-      expect(() => load()).toThrow(expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('SENTINELD_RESOLVED_CONFIG') }));
+      expect(() => load()).toThrow(
+        expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining('SENTINELD_RESOLVED_CONFIG') }),
+      );
     },
   );
 });

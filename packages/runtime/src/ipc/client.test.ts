@@ -25,7 +25,10 @@ afterEach(async () => {
 });
 
 /** A daemon that does with each connection and each request what the test says. */
-async function daemon(onRequest: (socket: Socket, request: unknown) => void, onConnect: (socket: Socket) => void = () => undefined): Promise<void> {
+async function daemon(
+  onRequest: (socket: Socket, request: unknown) => void,
+  onConnect: (socket: Socket) => void = () => undefined,
+): Promise<void> {
   const server = createServer((socket) => {
     const reader = createFrameReader((value) => onRequest(socket, value));
     socket.on('data', (bytes: Buffer) => void reader.push(bytes));
@@ -43,7 +46,8 @@ async function connection(onEvent?: (event: unknown) => void): Promise<Connectio
 }
 
 const echo = (socket: Socket, request: unknown): void => void socket.write(encodeFrame({ ok: true, body: request }));
-const unreachable = (reason: string): unknown => expect.objectContaining({ code: 'ipc.unreachable', message: `${path}: ${reason}`, exitStatus: 4 });
+const unreachable = (reason: string): unknown =>
+  expect.objectContaining({ code: 'ipc.unreachable', message: `${path}: ${reason}`, exitStatus: 4 });
 
 describe('a connection', () => {
   it('gives each request its reply, many at once', async () => {
@@ -56,7 +60,11 @@ describe('a connection', () => {
   it('reads replies however they are cut, and events between them', async () => {
     const events: unknown[] = [];
     await daemon((socket, request) => {
-      const bytes = Buffer.concat([encodeFrame({ event: 'before' }), encodeFrame({ ok: true, body: request }), encodeFrame({ event: 'after' })]);
+      const bytes = Buffer.concat([
+        encodeFrame({ event: 'before' }),
+        encodeFrame({ ok: true, body: request }),
+        encodeFrame({ event: 'after' }),
+      ]);
       for (const byte of bytes) socket.write(Buffer.of(byte));
     });
     const { ask } = await connection((event) => events.push(event));

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { createFrameReader, encodeFrame, type FrameProblem } from './frame.ts';
 
 /** Pushes chunks until one is a problem; what was read before it, and which chunk it was. */
-function read(chunks: readonly Buffer[]): { readonly values: unknown[]; readonly problem: FrameProblem | null; readonly chunk: number; readonly partial: boolean } {
+function read(chunks: readonly Buffer[]): {
+  readonly values: unknown[];
+  readonly problem: FrameProblem | null;
+  readonly chunk: number;
+  readonly partial: boolean;
+} {
   const values: unknown[] = [];
   const reader = createFrameReader((value) => values.push(value));
   for (const [chunk, bytes] of chunks.entries()) {

@@ -17,7 +17,8 @@ async function start(options: Partial<ServerOptions> = {}): Promise<TestServer> 
 
 const health = { request: 'health' };
 const uidOf = (uid: number) => () => ({ pid: 1, uid, gid: uid });
-const connectAll = (server: TestServer, count: number): Promise<RawPeer[]> => Promise.all(Array.from({ length: count }, () => server.connect()));
+const connectAll = (server: TestServer, count: number): Promise<RawPeer[]> =>
+  Promise.all(Array.from({ length: count }, () => server.connect()));
 const reasons = (server: TestServer): string[] => server.refused.map(({ reason }) => reason);
 
 describe('connections', () => {

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +60,11 @@ async function answers(): Promise<unknown> {
 
 /** Leaves a socket file that nobody listens on: its owner was killed. */
 async function leaveStale(): Promise<void> {
-  const program = startProgram([process.execPath, '-e', `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`]);
+  const program = startProgram([
+    process.execPath,
+    '-e',
+    `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`,
+  ]);
   programs.push(program);
   await program.line();
   await endProgram(program);
@@ -104,7 +120,11 @@ describe('the socket', () => {
   ])('does not remove %s in its way', async (_what, make) => {
     make(path);
     const before = lstatSync(path);
-    await expect(serve()).rejects.toMatchObject({ code: 'state.unusable', message: `${path} is in the way: not a socket of this user`, hint: expect.any(String) });
+    await expect(serve()).rejects.toMatchObject({
+      code: 'state.unusable',
+      message: `${path} is in the way: not a socket of this user`,
+      hint: expect.any(String),
+    });
     expect(lstatSync(path).ino).toBe(before.ino);
   });
 
@@ -126,7 +146,11 @@ describe('the socket', () => {
     const room = 107 - directory.length - 1;
     await serve(join(directory, 'x'.repeat(room)));
     const long = join(directory, 'x'.repeat(room + 1));
-    await expect(serve(long)).rejects.toMatchObject({ code: 'state.unusable', message: expect.stringContaining('107 bytes'), hint: expect.any(String) });
+    await expect(serve(long)).rejects.toMatchObject({
+      code: 'state.unusable',
+      message: expect.stringContaining('107 bytes'),
+      hint: expect.any(String),
+    });
     // Bytes count, not letters.
     await expect(serve(join(directory, 'ü'.repeat(room / 2 + 1)))).rejects.toMatchObject({ code: 'state.unusable' });
     expect(readdirSync(directory)).toHaveLength(1);

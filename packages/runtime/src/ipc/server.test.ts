@@ -61,7 +61,11 @@ describe('a request', () => {
   });
 
   it('that fails is answered with the code of its error, and the connection goes on', async () => {
-    const errors = [new SentinelError('state.held', { message: 'taken', hint: 'not for the peer' }), new TypeError('x is null'), new Error('')];
+    const errors = [
+      new SentinelError('state.held', { message: 'taken', hint: 'not for the peer' }),
+      new TypeError('x is null'),
+      new Error(''),
+    ];
     const server = await start({
       answer: async () => {
         throw errors.shift() ?? new Error('no more');
@@ -85,7 +89,11 @@ describe('a request', () => {
 
 describe('what is refused', () => {
   it.each<[string, unknown, string]>([
-    ['a request for another socket', { request: 'audit.queue', event: { action: 'start', data: {} } }, 'request audit.queue is not permitted here'],
+    [
+      'a request for another socket',
+      { request: 'audit.queue', event: { action: 'start', data: {} } },
+      'request audit.queue is not permitted here',
+    ],
     ['a request that there is not', { request: 'shutdown' }, 'unknown request'],
     ['a request with more than belongs to it', { request: 'health', as: 'root' }, 'unknown request'],
     ['a wrong parameter', { request: 'rules', offset: -1 }, 'unknown request'],
@@ -143,7 +151,9 @@ describe.skipIf(credentialsOf === null)('who may connect (needs the addon)', () 
     client.send(health);
     await client.closed;
     expect([client.received, server.answered]).toEqual([[], []]);
-    expect(server.refused).toEqual([{ peer: { role: 'sentinelcli', credentials: OWN }, reason: `uid ${OWN?.uid} may not use this socket` }]);
+    expect(server.refused).toEqual([
+      { peer: { role: 'sentinelcli', credentials: OWN }, reason: `uid ${OWN?.uid} may not use this socket` },
+    ]);
   });
 
   it('nobody whose credentials cannot be read', async () => {
@@ -154,7 +164,9 @@ describe.skipIf(credentialsOf === null)('who may connect (needs the addon)', () 
     });
     const client = await server.connect();
     await client.closed;
-    expect(server.refused).toEqual([{ peer: { role: 'sentinelcli', credentials: null }, reason: 'peer credentials: getsockopt: ENOTCONN' }]);
+    expect(server.refused).toEqual([
+      { peer: { role: 'sentinelcli', credentials: null }, reason: 'peer credentials: getsockopt: ENOTCONN' },
+    ]);
   });
 });
 

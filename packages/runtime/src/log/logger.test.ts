@@ -20,7 +20,9 @@ describe('createLogger', () => {
       expect(new Date(String(line['time'])).toISOString()).toBe(line['time']);
     }
     // Its own component comes first on every line, and nothing raw of a host string is in the text.
-    expect(lines.every((line) => line.startsWith('{"level":') && line.includes('"component":"procmond"') && !line.includes('\u001b'))).toBe(true);
+    expect(lines.every((line) => line.startsWith('{"level":') && line.includes('"component":"procmond"') && !line.includes('\u001b'))).toBe(
+      true,
+    );
   });
 });
 

@@ -63,22 +63,22 @@ afterAll(async () => {
 describe('procmond and the agent, started and killed apart', () => {
   it('lose no entry of the agent and record none twice', async () => {
     const agent = startDaemon('sentinelagent');
-    await expect.poll(() => details('sentinelagent')['auditWaiting'], { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(() => details('sentinelagent')['auditWaiting'], { timeout: 45_000 }).toBeGreaterThan(0);
     expect(health().state).toBe('failing');
 
     let procmond = startDaemon('procmond');
-    await expect.poll(() => details('sentinelagent')['lastCycle'], { timeout: 15_000 }).not.toBeNull();
-    await expect.poll(() => details('sentinelagent')['auditWaiting'], { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => details('sentinelagent')['lastCycle'], { timeout: 45_000 }).not.toBeNull();
+    await expect.poll(() => details('sentinelagent')['auditWaiting'], { timeout: 45_000 }).toBe(0);
 
     for (let round = 0; round < 3; round++) {
       await kill(procmond);
       procmond = startDaemon('procmond');
       const before = agentEntries().length;
-      await expect.poll(() => agentEntries().length, { timeout: 15_000 }).toBeGreaterThan(before);
+      await expect.poll(() => agentEntries().length, { timeout: 45_000 }).toBeGreaterThan(before);
     }
     await kill(agent);
     startDaemon('sentinelagent');
-    await expect.poll(() => details('sentinelagent')['lastCycle'], { timeout: 15_000 }).toBeTruthy();
+    await expect.poll(() => details('sentinelagent')['lastCycle'], { timeout: 45_000 }).toBeTruthy();
 
     const verified = cli('audit', 'verify');
     expect(`${verified.status} ${verified.stdout.split('\n')[0]}`).toMatch(/^0 /);
@@ -94,10 +94,10 @@ describe('procmond and the agent, started and killed apart', () => {
     const [executor] = childrenOf(spawner);
     if (executor === undefined) throw new Error(`the spawner ${spawner} has no executor`);
     process.kill(executor, 'SIGKILL');
-    await expect.poll(() => childrenOf(spawner).filter((pid) => pid !== executor).length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => childrenOf(spawner).filter((pid) => pid !== executor).length, { timeout: 45_000 }).toBe(1);
     const cycles = (): number => query<{ n: number }>("SELECT count(*) AS n FROM audit_ledger WHERE action = 'rule_execute'")[0]?.n ?? 0;
     const before = cycles();
-    await expect.poll(cycles, { timeout: 15_000 }).toBeGreaterThan(before + 1);
+    await expect.poll(cycles, { timeout: 45_000 }).toBeGreaterThan(before + 1);
     expect(details('sentinelagent')['lastCycle']).toMatchObject({ incomplete: 0 });
   });
 });

@@ -104,7 +104,7 @@ describe('a first run', () => {
 
   it('tells a second start who holds the directory', async () => {
     const second = startInstallation(installation.stateDir);
-    await expect.poll(() => second.errors(), { timeout: 10_000 }).toMatch(new RegExp(`held by start, pid ${installation.pid}, since`));
+    await expect.poll(() => second.errors(), { timeout: 45_000 }).toMatch(new RegExp(`held by start, pid ${installation.pid}, since`));
     expect((await second.stop()).status).toBe(4);
   });
 
@@ -135,10 +135,10 @@ describe('when the process that started it dies', () => {
     started.push(launcher);
     let output = '';
     launcher.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
-    await expect.poll(() => output, { timeout: 15_000 }).toContain('Alerts follow');
+    await expect.poll(() => output, { timeout: 45_000 }).toContain('Alerts follow');
     const pids = [...output.matchAll(/(?:kill|procmond\s+pid|agent\s+pid) (\d+)/g)].map(([, pid]) => String(pid));
     launcher.kill('SIGKILL');
-    await expect.poll(() => pids.filter((pid) => readdirSync('/proc').includes(pid)), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => pids.filter((pid) => readdirSync('/proc').includes(pid)), { timeout: 45_000 }).toEqual([]);
     expect(output).toContain('whoever started this is gone');
   });
 });

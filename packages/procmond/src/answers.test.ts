@@ -1,0 +1,143 @@
+import type { Request } from '@sentineld/model/request';
+import { SOCKET_ROLES } from '@sentineld/model/request';
+import type { Peer } from '@sentineld/runtime/ipc/server';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { answer, type AnswerContext, type ProcmondHealth } from './answers.ts';
+import type { CollectorState } from './collector.ts';
+import { createFakes, ledgerError, type Fakes } from './fixtures/fakes.fixture.ts';
+
+const PEER: Peer = { role: 'sentinelagent', credentials: { pid: 10, uid: 1000, gid: 1000 } };
+const LAST: NonNullable<CollectorState['last']> = {
+  event: 'scan.completed',
+  scanId: 4,
+  correlationId: 'scan-1',
+  timestampMs: 100_000,
+  durationMs: 5,
+  processes: 10,
+  accessible: 10,
+  started: 0,
+  changed: 0,
+  stopped: 0,
+  reducedVisibility: null,
+};
+
+beforeEach(() => void vi.spyOn(Date, 'now').mockReturnValue(101_000));
+afterEach(() => vi.restoreAllMocks());
+
+function context(fakes: Fakes, collector: Partial<CollectorState> = {}, unconfined: string | null = null): AnswerContext {
+  return {
+    version: '1.2.3',
+    startedMs: 90_000,
+    intervalMs: 2000,
+    collector: { scans: 4, last: LAST, failure: null, ...collector },
+    events: fakes.events,
+    ledger: fakes.ledger,
+    privileges: {
+      proof: { uid: 1, gid: 1, groups: [], threads: 9, effective: '0', bounding: '0', noNewPrivileges: true, seccomp: true, refused: [] },
+      seesOtherUsers: true,
+      unconfined,
+      native: null,
+    },
+  };
+}
+
+const health = (given: AnswerContext): ProcmondHealth => answer(given, { request: 'health' }, PEER) as ProcmondHealth;
+
+describe('health', () => {
+  it('is ok where nothing is wrong, and says what there is to know', () => {
+    const given = context(createFakes());
+    expect(health(given)).toEqual({
+      component: 'procmond',
+      version: '1.2.3',
+      pid: process.pid,
+      uid: process.getuid?.(),
+      startedMs: 90_000,
+      state: 'ok',
+      problems: [],
+      intervalMs: 2000,
+      scans: 4,
+      lastScan: LAST,
+      hashesPending: 6,
+      ledger: { sequence: 7, entryHash: 'ab' },
+      privileges: given.privileges.proof,
+      hostId: 'host',
+    });
+  });
+
+  it.each<[string, Partial<CollectorState>, string | null, string]>([
+    ['system calls stay open', {}, 'no addon', 'system calls that are not needed stay open: no addon'],
+    ['not everything is seen', { last: { ...LAST, reducedVisibility: 'half of it' } }, null, 'reduced visibility: half of it'],
+  ])('is degraded where %s', (_what, collector, unconfined, problem) => {
+    expect(health(context(createFakes(), collector, unconfined))).toMatchObject({ state: 'degraded', problems: [problem] });
+  });
+
+  it('is failing where scans cannot be stored, with since when', () => {
+    const failure = { message: 'disk is full', sinceMs: 0 };
+    expect(health(context(createFakes(), { failure }))).toMatchObject({
+      state: 'failing',
+      problems: ['scans cannot be stored since 1970-01-01T00:00:00.000Z: disk is full'],
+    });
+  });
+
+  it('is failing where the ledger takes nothing', () => {
+    const fakes = createFakes();
+    fakes.broken = ledgerError('no space');
+    expect(health(context(fakes))).toMatchObject({ state: 'failing', problems: ['the ledger takes no entries: no space'] });
+  });
+
+  it('is failing where the newest scan is too old, or there never was one', () => {
+    const now = vi.spyOn(Date, 'now');
+    // Three intervals and five seconds.
+    now.mockReturnValue(100_000 + 11_000);
+    expect(health(context(createFakes()))).toMatchObject({ state: 'ok' });
+    now.mockReturnValue(100_000 + 11_001);
+    expect(health(context(createFakes()))).toMatchObject({ state: 'failing', problems: ['the newest scan is 11 s old'] });
+    now.mockReturnValue(90_000 + 11_001);
+    expect(health(context(createFakes(), { last: null, scans: 0 }))).toMatchObject({ state: 'failing', lastScan: null });
+  });
+
+  it('names everything, what fails first', () => {
+    const { state, problems } = health(
+      context(createFakes(), { failure: { message: 'x', sinceMs: 0 }, last: { ...LAST, reducedVisibility: 'y' } }, 'z'),
+    );
+    expect(state).toBe('failing');
+    expect(problems.map((problem) => problem.split(' ')[0])).toEqual(['scans', 'system', 'reduced']);
+  });
+
+  it('fits a frame', () => {
+    expect(JSON.stringify(health(context(createFakes()))).length).toBeLessThan(10_000);
+  });
+});
+
+describe('the other requests', () => {
+  const entries = [
+    { originSequence: 1, event: { action: 'start', data: {} } },
+    { originSequence: 2, event: { action: 'stop', data: {} } },
+  ] as const;
+
+  it.each(SOCKET_ROLES)('audit.append from %s is recorded with the role of the socket and the credentials of the kernel', (role) => {
+    const fakes = createFakes();
+    const reply = answer(context(fakes), { request: 'audit.append', origin: 'o1', entries }, { ...PEER, role });
+    expect(fakes.done).toEqual([`append from ${role} o1 2 1000`]);
+    expect(reply).toEqual({ head: { sequence: 7, entryHash: 'ab' }, lastOriginSequence: 2 });
+  });
+
+  it('audit.append is refused where it cannot be told who sends', () => {
+    const fakes = createFakes();
+    const append = (): unknown =>
+      answer(context(fakes), { request: 'audit.append', origin: 'o1', entries }, { role: 'sentinelagent', credentials: null });
+    expect(append).toThrow(expect.objectContaining({ code: 'native.unavailable' }));
+    expect(fakes.done).toEqual([]);
+  });
+
+  it('subscribe needs nothing but the server', () => {
+    expect(answer(context(createFakes()), { request: 'subscribe' }, PEER)).toEqual({});
+  });
+
+  it.each<Request>([
+    { request: 'rules', offset: 0 },
+    { request: 'audit.queue', event: { action: 'start', data: {} } },
+  ])('$request is for the agent', (request) => {
+    expect(() => answer(context(createFakes()), request, PEER)).toThrow(expect.objectContaining({ code: 'ipc.refused' }));
+  });
+});

@@ -1,0 +1,193 @@
+import type { ScanCompleted } from '@sentineld/model/scan';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createCollector, type Collector } from './collector.ts';
+import { createFakes, ledgerError, scanOf, type Fakes } from './fixtures/fakes.fixture.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+function collect(fakes: Fakes, onScan: (scan: ScanCompleted) => void = () => undefined, intervalMs = 1000): Collector {
+  return createCollector({ ...fakes, intervalMs, onScan });
+}
+
+const ROUND = ['append process_scan_start', 'scan', 'record scan- poll', 'append process_scan_complete'];
+
+describe('a scan', () => {
+  it('is framed by two entries of the ledger, and told once it is on disk', () => {
+    const fakes = createFakes();
+    const told: ScanCompleted[] = [];
+    const collector = collect(fakes, (scan) => {
+      fakes.done.push('told');
+      told.push(scan);
+    });
+    const completed = collector.scanOnce();
+    expect(fakes.done).toEqual([...ROUND, 'told']);
+    expect(told).toEqual([completed]);
+    expect(completed).toEqual({
+      event: 'scan.completed',
+      scanId: 1,
+      correlationId: expect.stringMatching(/^scan-[0-9a-f]{16}$/),
+      timestampMs: 1000,
+      durationMs: 9.9,
+      processes: 3,
+      accessible: 2,
+      started: 1,
+      changed: 2,
+      stopped: 3,
+      reducedVisibility: null,
+    });
+    expect(collector.state).toEqual({ scans: 1, last: completed, failure: null });
+  });
+
+  it('has one correlation id in both entries and in the log, another one in the next', () => {
+    const fakes = createFakes(() => scanOf({ reason: 'something is hidden' }));
+    const collector = collect(fakes);
+    const ids = [collector.scanOnce(), collector.scanOnce()].map((scan) => scan?.correlationId);
+    expect(new Set(ids).size).toBe(2);
+    expect(fakes.entries.map(({ data }) => data['correlation_id'])).toEqual([ids[0], ids[0], ids[1], ids[1]]);
+    expect(fakes.entries[1]?.data).toEqual({
+      correlation_id: ids[0],
+      scan_id: 1,
+      duration_ms: 9.9,
+      processes: 3,
+      accessible: 2,
+      started: 1,
+      changed: 2,
+      stopped: 3,
+      vanished: 4,
+      errors: 5,
+      rows_written: 11,
+    });
+    expect(fakes.logged[0]).toMatchObject({
+      name: 'scan.completed',
+      fields: { correlationId: ids[0], reducedVisibility: 'something is hidden' },
+    });
+  });
+});
+
+describe('a scan that fails', () => {
+  it.each(['append process_scan_start', 'scan', 'record', 'append process_scan_complete'])(
+    'in "%s" is told by the state, and the next is tried',
+    (step) => {
+      const fakes = createFakes();
+      const told: unknown[] = [];
+      const collector = collect(fakes, (scan) => told.push(scan));
+      const now = vi.spyOn(Date, 'now').mockReturnValue(5000);
+      fakes.failing.set(step, new Error('disk is full'));
+      expect(collector.scanOnce()).toBeNull();
+      expect(collector.state).toEqual({ scans: 0, last: null, failure: { message: 'disk is full', sinceMs: 5000 } });
+      expect(fakes.logged).toEqual([{ level: 'error', name: 'scan.failed', fields: { error: 'disk is full' } }]);
+      // Since when, of all failures in a row.
+      now.mockReturnValue(9000);
+      fakes.failing.set(step, new Error('still full'));
+      collector.scanOnce();
+      expect(collector.state.failure).toEqual({ message: 'still full', sinceMs: 5000 });
+      fakes.failing.clear();
+      expect(collector.scanOnce()).not.toBeNull();
+      expect(collector.state).toMatchObject({ scans: 1, failure: null });
+      expect(told).toHaveLength(1);
+    },
+  );
+
+  it('keeps the last one that did not', () => {
+    const fakes = createFakes();
+    const collector = collect(fakes);
+    const first = collector.scanOnce();
+    fakes.failing.set('record', new Error('x'));
+    collector.scanOnce();
+    expect(collector.state.last).toBe(first);
+  });
+
+  it('does not scan while the ledger takes nothing', () => {
+    const fakes = createFakes();
+    fakes.broken = ledgerError('no space');
+    fakes.failing.set('reopen', ledgerError('no space yet'));
+    const collector = collect(fakes);
+    collector.scanOnce();
+    expect(fakes.done).toEqual(['reopen']);
+    expect(collector.state.failure?.message).toBe('no space yet');
+    fakes.failing.clear();
+    collector.scanOnce();
+    expect(fakes.done).toEqual(['reopen', 'reopen', ...ROUND]);
+    collector.scanOnce();
+    expect(fakes.done.filter((step) => step === 'reopen')).toHaveLength(2);
+  });
+
+  it('is none where it was stored and only a listener failed', () => {
+    const fakes = createFakes();
+    const collector = collect(fakes, () => {
+      throw new Error('listener');
+    });
+    expect(collector.scanOnce()).not.toBeNull();
+    expect(collector.state).toMatchObject({ scans: 1, failure: null });
+    expect(fakes.logged).toContainEqual(expect.objectContaining({ level: 'error', fields: { error: 'listener' } }));
+  });
+});
+
+describe('the rhythm', () => {
+  /** Runs the collector on a clock of its own: each scan takes as long as the list says; gives back when each began. */
+  function begins(durations: readonly number[], intervalMs: number): number[] {
+    let nowMs = 500;
+    const began: number[] = [];
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+    const left = [...durations];
+    const fakes = createFakes(() => {
+      began.push(nowMs);
+      nowMs += left.shift() ?? 0;
+      return scanOf();
+    });
+    const waiting: { readonly run: () => void; readonly atMs: number }[] = [];
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, delayMs: number) => {
+      expect(delayMs).toBeGreaterThanOrEqual(0);
+      waiting.push({ run, atMs: nowMs + delayMs });
+      return undefined;
+    }) as never);
+    const collector = collect(fakes, () => undefined, intervalMs);
+    collector.start();
+    while (left.length > 0) {
+      expect(waiting).toHaveLength(1);
+      const next = waiting.shift();
+      nowMs = Math.max(nowMs, next?.atMs ?? 0);
+      next?.run();
+    }
+    collector.stop();
+    return began.map((atMs) => atMs - 500);
+  }
+
+  it('is from start to start', () => {
+    expect(begins([10, 300, 10, 999, 10], 1000)).toEqual([0, 1000, 2000, 3000, 4000]);
+  });
+
+  it('starts anew after a scan that took longer, and makes up for nothing', () => {
+    expect(begins([10, 3500, 10, 10], 1000)).toEqual([0, 1000, 4500, 5500]);
+  });
+
+  it('goes on where scans fail', () => {
+    vi.useFakeTimers();
+    try {
+      const fakes = createFakes();
+      fakes.failing.set('scan', new Error('x'));
+      const collector = collect(fakes);
+      collector.start();
+      vi.advanceTimersByTime(3000);
+      expect(fakes.done.filter((step) => step === 'scan')).toHaveLength(4);
+      collector.stop();
+      vi.advanceTimersByTime(10_000);
+      expect(fakes.done.filter((step) => step === 'scan')).toHaveLength(4);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('ends with a scan that stops it', () => {
+    vi.useFakeTimers();
+    try {
+      const fakes = createFakes();
+      const collector: Collector = collect(fakes, () => collector.stop());
+      collector.start();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
