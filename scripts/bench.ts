@@ -5,13 +5,17 @@
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchEnumerate } from './bench/enumerate.ts';
+import { benchMemory } from './bench/memory.ts';
 import { describeFindings, isOk, jsonLine, type Findings } from './bench/report.ts';
 import { startRun, type Run } from './bench/run.ts';
+import { benchStore } from './bench/store.ts';
 
 type Options = { readonly minutes: number };
 
 const BENCHES: Readonly<Record<string, (run: Run, options: Options) => Promise<Findings>>> = {
   enumerate: benchEnumerate,
+  memory: benchMemory,
+  store: benchStore,
 };
 
 const USAGE = `usage: pnpm bench ${Object.keys(BENCHES).join('|')} [--quick] [--minutes N]
@@ -33,19 +37,25 @@ async function main(): Promise<number> {
     return 2;
   }
   const run = startRun(values.quick);
-  const interrupt = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
-    run.progress(`${signal}: ending what was started`);
-    void run.scope.disposeAsync().finally(() => process.exit(128 + constants.signals[signal]));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupt(signal));
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!interrupted) run.progress(`${signal}: ending what was started`);
+      interrupted = true;
+      void run.end().finally(() => process.exit(128 + constants.signals[signal]));
+    });
+  }
   try {
     const findings = await bench(run, { minutes });
-    await run.scope.disposeAsync();
+    await run.end();
     for (const line of describeFindings(findings, values.quick)) run.print(line);
     run.print(jsonLine(name, findings, values.quick));
     return isOk(findings, values.quick) ? 0 : 1;
-  } finally {
-    await run.scope.disposeAsync();
+  } catch (cause) {
+    await run.end();
+    // What was taken from under it fails; the signal's own end follows.
+    if (interrupted) await new Promise(() => undefined);
+    throw cause;
   }
 }
 

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '@sentineld/model/error';
 import { build, PROGRAMS_DIRECTORY } from './build.ts';
 import { FAULTS } from './fault/registry.ts';
-import { becomePrivate } from './fault/rig/private-mounts.ts';
+import { enterPrivateWorld } from './fault/rig/private-world.ts';
 import { runFault, type Outcome } from './fault/run-fault.ts';
 import type { Fault } from './fault/rig/campaign.ts';
 
@@ -58,7 +58,7 @@ function readArguments() {
 }
 
 const { faults, quick, seed, rounds, programs, 'no-build': noBuild } = readArguments();
-becomePrivate();
+await enterPrivateWorld();
 const directory = programs ?? (noBuild ? PROGRAMS_DIRECTORY : await build());
 const outcomes: Outcome[] = [];
 for (const fault of faults) {

@@ -110,6 +110,9 @@ function ratiosOf(costs: Costs) {
     steadyOverPsList: ratio('steady', 'psList'),
     firstScanOverC: ratio('firstScan', 'c'),
     coldOverCSameReads: ratio('cold', 'cSameReads'),
+    coldOverCWithStatus: ratio('cold', 'cWithStatus'),
+    steadyOverCWithStatus: ratio('steady', 'cWithStatus'),
+    steadyOverCHeld: ratio('steady', 'cHeld'),
   };
 }
 

@@ -70,8 +70,13 @@ export function startLineChild(run: Run, name: string, program: string, programA
   };
 }
 
+/** For answers in JSON. */
+export async function askJson(child: LineChild, line: string): Promise<unknown> {
+  return JSON.parse(await child.ask(line));
+}
+
 export async function askMeasured(child: LineChild, line: string): Promise<Measured> {
-  const answer: unknown = JSON.parse(await child.ask(line));
+  const answer = await askJson(child, line);
   const { cpuMs, wallMs, count } = answer as Readonly<Record<string, unknown>>;
   if (typeof cpuMs !== 'number' || typeof wallMs !== 'number' || typeof count !== 'number') {
     throw new TypeError(`not a measurement: ${JSON.stringify(answer)}`);

@@ -17,17 +17,30 @@ export async function measure(work: Work, childrenCpuMs: () => number = () => 0)
   return { cpuMs: (used.user + used.system) / 1000 + childrenCpuMs() - children, wallMs, count };
 }
 
-/** Adds up measurements of parts that have other work between them. */
-export function sum(parts: readonly Measured[], count: number): Measured {
-  return {
-    cpuMs: parts.reduce((total, { cpuMs }) => total + cpuMs, 0),
-    wallMs: parts.reduce((total, { wallMs }) => total + wallMs, 0),
-    count,
-  };
-}
-
 export async function answerLines(answer: (line: string) => Promise<object>): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
   // Not by running out of work: what still hangs on a timer or a descriptor must not keep it.
   process.exit(0);
+}
+
+export type Writing = { readonly recordOne: () => Promise<Measured>; readonly stop: () => void };
+
+/** A writer of scans: "N" writes N of them, "finish" empties the WAL into the file. */
+export function answerWriting({ recordOne, stop }: Writing): Promise<void> {
+  return answerLines(async (line) => {
+    if (line !== 'finish') {
+      const total = { cpuMs: 0, wallMs: 0, count: 0 };
+      for (let i = 0; i < Number(line); i++) {
+        const { cpuMs, wallMs, count } = await recordOne();
+        total.cpuMs += cpuMs;
+        total.wallMs += wallMs;
+        total.count += count;
+      }
+      return total;
+    }
+    return measure(() => {
+      stop();
+      return 0;
+    });
+  });
 }

@@ -45,15 +45,17 @@ export function createWorkload(size: number): Workload {
   let newest: number[] = [];
   let scans = 0;
   const renew = (): void => {
-    // Those that began in the scan before get their first CPU share: they are among the changed ones.
-    for (const place of newest) takeNumbers(at(processes, place), scans);
-    for (let done = newest.length; done < changed; done++) {
-      turn = (turn + stride) % size;
-      takeNumbers(at(processes, turn), scans);
-    }
+    const before = newest;
     const shortLived = size - lasting;
     newest = Array.from({ length: fresh }, (_, i) => lasting + (((scans - 1) * fresh + i) % shortLived));
     for (const place of newest) processes[place] = makeProcess(nextPid++, place, scans);
+    // Those that began in the scan before get their first CPU share: they are among the changed ones.
+    const others = new Set(before.filter((place) => at(processes, place).cpuPercent === null && !newest.includes(place)));
+    while (others.size < changed) {
+      turn = (turn + stride) % size;
+      if (at(processes, turn).cpuPercent !== null) others.add(turn);
+    }
+    for (const place of others) takeNumbers(at(processes, place), scans);
   };
   return {
     next: () => {

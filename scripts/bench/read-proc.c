@@ -1,8 +1,9 @@
 /*
  * What the files cost that a process list is made of: a C program that reads, of every process, stat, cmdline, the exe
  * link and the owner, and keeps what it parsed. Each line on standard input is one scan, answered by one line of JSON.
- * `read-proc same` makes the calls that procmond's source makes of a process it never saw: stat stays open and is read
- * twice, and the executable itself is looked at.
+ * `same` makes the calls that procmond's source makes of a process it never saw: stat stays open and is read twice, and
+ * the executable itself is looked at. `status` reads the owner from the file status, as ps and psutil do. `held` is the
+ * least that any reader of stat can take: every line reads it again through a descriptor that stays open.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 enum { MAX_PROCESSES = 1 << 17, STAT_BYTES = 2048, TEXT_BYTES = 1 << 26, ARGUMENT_BYTES = 131072, PATH_BYTES = 4096 };
+
+enum way { PLAIN, SAME, STATUS, HELD };
 
 struct process {
   int pid, ppid, session, tty, held;
@@ -82,7 +85,28 @@ static int parse_stat(char *bytes, ssize_t length, struct process *into) {
   return 0;
 }
 
-static int read_process(const char *pid, int same, char **room, struct process *into) {
+static int read_owner(char *path, size_t base, int from_status, struct process *into) {
+  struct stat status;
+  char bytes[4096], *line;
+  if (!from_status) {
+    path[base] = 0;
+    if (fstatat(proc_directory, path, &status, 0) != 0) return -1;
+    into->uid = status.st_uid;
+    into->gid = status.st_gid;
+    return 0;
+  }
+  strcpy(path + base, "/status");
+  int file = openat(proc_directory, path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  ssize_t length = read(file, bytes, sizeof bytes - 1);
+  close(file);
+  bytes[length > 0 ? length : 0] = 0;
+  if ((line = strstr(bytes, "\nUid:")) == NULL || sscanf(line, "\nUid: %*u %u", &into->uid) != 1) return -1;
+  if ((line = strstr(bytes, "\nGid:")) == NULL || sscanf(line, "\nGid: %*u %u", &into->gid) != 1) return -1;
+  return 0;
+}
+
+static int read_process(const char *pid, enum way way, char **room, struct process *into) {
   char path[32], bytes[STAT_BYTES + 1];
   struct stat status;
   size_t base = strlen(pid);
@@ -93,19 +117,16 @@ static int read_process(const char *pid, int same, char **room, struct process *
   int file = openat(proc_directory, path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return -1;
   ssize_t length = pread(file, bytes, STAT_BYTES, 0);
-  if (same) into->held = file;
+  if (way == SAME || way == HELD) into->held = file;
   else close(file);
   if (length <= 0 || parse_stat(bytes, length, into) != 0) return -1;
-  path[base] = 0;
-  if (fstatat(proc_directory, path, &status, 0) != 0) return -1;
-  into->uid = status.st_uid;
-  into->gid = status.st_gid;
+  if (read_owner(path, base, way == STATUS, into) != 0) return -1;
   strcpy(path + base, "/exe");
   ssize_t link = readlinkat(proc_directory, path, *room, PATH_BYTES);
   into->executable = *room;
   into->executable_length = link > 0 ? (size_t)link : 0;
   *room += into->executable_length;
-  if (same && link > 0 && fstatat(proc_directory, path, &status, 0) == 0) {
+  if (way == SAME && link > 0 && fstatat(proc_directory, path, &status, 0) == 0) {
     into->device = status.st_dev;
     into->inode = status.st_ino;
     into->links = status.st_nlink;
@@ -120,14 +141,14 @@ static int read_process(const char *pid, int same, char **room, struct process *
     into->arguments_length = arguments > 0 ? (size_t)arguments : 0;
     *room += into->arguments_length;
   }
-  if (same) {
+  if (way == SAME) {
     length = pread(into->held, bytes, STAT_BYTES, 0);
     if (length <= 0 || parse_stat(bytes, length, into) != 0) return -1;
   }
   return 0;
 }
 
-static int scan(int same) {
+static int scan(enum way way) {
   static char entries[1 << 16];
   char *room = text;
   int count = 0;
@@ -140,15 +161,37 @@ static int scan(int same) {
       if (entry->name[0] < '1' || entry->name[0] > '9' || count == MAX_PROCESSES) continue;
       if (room - text > TEXT_BYTES - ARGUMENT_BYTES - PATH_BYTES) continue;
       struct process *into = &processes[count];
-      if (read_process(entry->name, same, &room, into) == 0) count++;
+      if (read_process(entry->name, way, &room, into) == 0) count++;
       else if (into->held >= 0) close(into->held);
     }
   }
   return count;
 }
 
+static int scan_held(int count) {
+  char bytes[STAT_BYTES + 1];
+  int seen = 0;
+  for (int i = 0; i < count; i++) {
+    ssize_t length = pread(processes[i].held, bytes, STAT_BYTES, 0);
+    if (length > 0 && parse_stat(bytes, length, &processes[i]) == 0) seen++;
+  }
+  return seen;
+}
+
+static void close_held(int count) {
+  for (int i = 0; i < count; i++) {
+    if (processes[i].held >= 0) close(processes[i].held);
+  }
+}
+
+static enum way way_named(const char *name) {
+  if (strcmp(name, "same") == 0) return SAME;
+  if (strcmp(name, "status") == 0) return STATUS;
+  return strcmp(name, "held") == 0 ? HELD : PLAIN;
+}
+
 int main(int argc, char **argv) {
-  int same = argc > 1 && strcmp(argv[1], "same") == 0;
+  enum way way = way_named(argc > 1 ? argv[1] : "plain");
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
@@ -157,13 +200,14 @@ int main(int argc, char **argv) {
   text = malloc(TEXT_BYTES);
   proc_directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (processes == NULL || text == NULL || proc_directory < 0) return 1;
+  int held = way == HELD ? scan(way) : 0;
   char line[64];
   while (fgets(line, sizeof line, stdin) != NULL) {
     double cpu = cpu_ms(), wall = wall_ms();
-    int count = scan(same);
+    int count = way == HELD ? scan_held(held) : scan(way);
     printf("{\"cpuMs\":%.3f,\"wallMs\":%.3f,\"count\":%d}\n", cpu_ms() - cpu, wall_ms() - wall, count);
     fflush(stdout);
-    if (same) for (int i = 0; i < count; i++) close(processes[i].held);
+    if (way == SAME) close_held(count);
   }
   return 0;
 }

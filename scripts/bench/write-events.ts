@@ -3,9 +3,8 @@
  * "finish" with what it took to empty the WAL. Making the workload is not counted, writing and checkpoints are.
  */
 import { openEventsWriter } from '@sentineld/store/events/writer';
-import { answerLines, measure, sum } from './measured-program.ts';
+import { answerWriting, measure } from './measured-program.ts';
 import { createWorkload, fileHash, indexOf } from './process-workload.ts';
-import type { Measured } from './line-child.ts';
 
 const [, , file = '', processes = '0'] = process.argv;
 
@@ -21,27 +20,20 @@ const writer = openEventsWriter(file, {
 });
 let scans = 0;
 
-async function recordOne(): Promise<Measured> {
-  const scan = workload.next();
-  const correlationId = `scan-${String(scans++).padStart(16, '0')}`;
-  return measure(() => {
-    writer.recordScan(scan, correlationId, 'poll');
-    for (const { id, file } of writer.executables.pending()) writer.executables.recordHash(id, { sha256: fileHash(indexOf(file)) });
-    return scan.processes.length;
-  });
+function hashExecutables(): void {
+  for (const { id, file } of writer.executables.pending()) writer.executables.recordHash(id, { sha256: fileHash(indexOf(file)) });
 }
 
-await answerLines(async (line) => {
-  if (line === 'finish') {
-    return measure(() => {
-      writer.stop();
-      return 0;
+await answerWriting({
+  recordOne: async () => {
+    const scan = workload.next();
+    const correlationId = `scan-${String(scans++).padStart(16, '0')}`;
+    const measured = await measure(() => {
+      writer.recordScan(scan, correlationId, 'poll');
+      return scan.processes.length;
     });
-  }
-  const parts: Measured[] = [];
-  for (let i = 0; i < Number(line); i++) parts.push(await recordOne());
-  return sum(
-    parts,
-    parts.reduce((total, { count }) => total + count, 0),
-  );
+    hashExecutables();
+    return measured;
+  },
+  stop: () => writer.stop(),
 });

@@ -5,9 +5,8 @@
 import type { ProcessRecord } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { openWriter, stopWriter } from '@sentineld/store/open';
-import { answerLines, measure, sum } from './measured-program.ts';
+import { answerWriting, measure } from './measured-program.ts';
 import { createWorkload, fileHash, indexOf } from './process-workload.ts';
-import type { Measured } from './line-child.ts';
 
 const [, , file = '', processes = '0', cacheKiB = '0'] = process.argv;
 const BATCH = 1000;
@@ -61,28 +60,18 @@ function rowOf(process: ProcessRecord, scan: Scan): readonly unknown[] {
   ];
 }
 
-async function recordOne(): Promise<Measured> {
-  const scan = workload.next();
-  scanId++;
-  const rows = scan.processes.map((process) => rowOf(process, scan));
-  const batches = Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, i) => rows.slice(i * BATCH, (i + 1) * BATCH));
-  return measure(() => {
-    for (const batch of batches) insertBatch(batch);
-    return rows.length;
-  });
-}
-
-await answerLines(async (line) => {
-  if (line === 'finish') {
+await answerWriting({
+  recordOne: async () => {
+    const scan = workload.next();
+    scanId++;
+    const rows = scan.processes.map((process) => rowOf(process, scan));
+    const batches = Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, i) => rows.slice(i * BATCH, (i + 1) * BATCH));
     return measure(() => {
-      stopWriter(db);
-      return 0;
+      for (const batch of batches) insertBatch(batch);
+      return rows.length;
     });
-  }
-  const parts: Measured[] = [];
-  for (let i = 0; i < Number(line); i++) parts.push(await recordOne());
-  return sum(
-    parts,
-    parts.reduce((total, { count }) => total + count, 0),
-  );
+  },
+  stop: () => {
+    stopWriter(db);
+  },
 });

@@ -3,7 +3,7 @@
  * stay; once there is space again scans, ledger, alerts and deliveries must go on by themselves. Starting on a full
  * disk must be refused with a clear error, and work once there is space.
  */
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineFault, type Campaign } from './rig/campaign.ts';
@@ -11,7 +11,7 @@ import { eventually } from './rig/eventually.ts';
 import { examine, examineQuiet } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { createBaits, startChurn, type Baits } from './rig/load.ts';
-import { mountTmpfs } from './rig/private-mounts.ts';
+import { mountTmpfs } from './rig/private-world.ts';
 import { temporaryDirectory } from './rig/programs.ts';
 import { refusalProblem } from './rig/refusal.ts';
 import { DAEMONS, openSite, type Site } from './rig/site.ts';
@@ -82,7 +82,7 @@ async function fillAndFree(
   campaign.expect('procmond-silent-when-full', noticed === null ? `procmond does not say "failing" within ${NOTICE_PATIENCE_MS} ms` : null);
   const reason = noticed?.problems.join('; ') ?? '';
   campaign.expect('reason-unclear', noticed === null || /full|space|ENOSPC/i.test(reason) ? null : `health says only: ${reason}`);
-  await sleep(campaign.quick ? 1_000 : campaign.random.between(1_000, 6_000));
+  await trickle(campaign, volume, baits);
   const agent = await site.agent();
   const silent = agent !== null && agent.state !== 'failing' && !/full|space|disk|store|ENOSPC/i.test(agent.problems.join('; '));
   campaign.expect(
@@ -95,6 +95,17 @@ async function fillAndFree(
     site.start(name);
   }
   await recovered(campaign, site, bait, baits, performance.now());
+}
+
+/** A page here and there, so that in each round another write is the one that fails. */
+async function trickle(campaign: Campaign, volume: string, baits: Baits): Promise<void> {
+  for (let pages = campaign.quick ? 8 : 24; pages > 0; pages--) {
+    if (baits.reap().length < 4) baits.plant();
+    fill(volume, 4 * campaign.random.between(1, 6));
+    await sleep(campaign.random.between(20, 500));
+  }
+  fill(volume, 0);
+  await sleep(1_000);
 }
 
 /** By themselves: the ledger grows, scans are stored, what waits is forwarded, the process that came meanwhile is reported. */
@@ -147,21 +158,21 @@ async function startWhileFull(campaign: Campaign, site: Site, volume: string): P
   await site.stop();
 }
 
-/** Writes until nothing fits any more, then gives back `spareKiB`. */
+/** Writes until only `spareKiB` are left, or takes away what was written before until there are so many. */
 function fill(volume: string, spareKiB: number): void {
   const { bavail, bsize } = statfsSync(volume);
-  for (let bytes = Math.max(0, bavail * bsize - spareKiB * 1024), part = 0; bytes > 0; part++) {
-    const chunk = Math.min(bytes, 1_048_576);
-    try {
-      writeFileSync(join(volume, `ballast-${part}`), Buffer.alloc(chunk));
-    } catch {
-      // Full already: somebody else wrote meanwhile.
-      return;
-    }
-    bytes -= chunk;
+  const ballast = join(volume, 'ballast');
+  const had = existsSync(ballast) ? statSync(ballast).size : 0;
+  const wanted = Math.max(0, had + bavail * bsize - spareKiB * 1024);
+  if (wanted <= had) return truncateSync(ballast, wanted);
+  try {
+    for (let at = had; at < wanted; at += 1_048_576) appendFileSync(ballast, Buffer.alloc(Math.min(1_048_576, wanted - at)));
+  } catch {
+    // Full already: somebody else wrote meanwhile.
   }
+  return undefined;
 }
 
 function free(volume: string): void {
-  for (let part = 0; part < SIZE_KIB / 1024 + 1; part++) rmSync(join(volume, `ballast-${part}`), { force: true });
+  rmSync(join(volume, 'ballast'), { force: true });
 }

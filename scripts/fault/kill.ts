@@ -39,13 +39,14 @@ export const kill = defineFault({
     const recorder = startRecorder(campaign, site, ({ head }) => heads.add(head, 'a client that was acknowledged'));
     const loads = [recorder, startChurn(campaign), startOperator(campaign, site), startWitness(campaign, site, heads)];
     const baits = createBaits(campaign, site);
-    for (let round = 1; round <= campaign.rounds; round++) {
-      campaign.begin(round);
-      await killOnce(campaign, site);
+    for (let kills = 0, examined = 0; kills < campaign.rounds;) {
+      campaign.begin(kills + 1);
+      kills += await killOnce(campaign, site);
       plantAndReap(campaign, baits);
-      if (round % EXAMINE_EVERY === 0) {
+      if (kills >= examined + EXAMINE_EVERY) {
+        examined = kills;
         await examine(campaign, site, heads.all());
-        campaign.say(`${round} of ${campaign.rounds} kills, the ledger holds ${heads.all().length} heads that were acknowledged`);
+        campaign.say(`${kills} of ${campaign.rounds} kills, ${heads.all().length} heads of the ledger acknowledged`);
       }
     }
     await recovered(campaign, site, baits);
@@ -75,7 +76,8 @@ function startWitness(campaign: Campaign, site: Site, heads: ReturnType<typeof c
   return { stop };
 }
 
-async function killOnce(campaign: Campaign, site: Site): Promise<void> {
+/** Gives how many processes it killed: what starts has no executor yet. */
+async function killOnce(campaign: Campaign, site: Site): Promise<number> {
   const { random } = campaign;
   // Of what starts the first moments are as interesting as those under load.
   await sleep(random.chance(0.3) ? random.between(0, 400) : random.between(400, 2_000));
@@ -83,12 +85,14 @@ async function killOnce(campaign: Campaign, site: Site): Promise<void> {
   const wanted = random.pick<Part>(VICTIMS);
   // The executor is the spawner's to replace; with any other part of the agent the whole of it goes.
   const family = wanted === 'executor' || wanted === 'procmond' ? [] : familyOf(site);
-  await killPart(campaign, site, wanted);
-  if (wanted === 'procmond' && random.chance(0.15)) await killPart(campaign, site, 'sentinelagent');
+  const victims: readonly Part[] = wanted === 'procmond' && random.chance(0.15) ? [wanted, 'sentinelagent'] : [wanted];
+  let kills = 0;
+  for (const victim of victims) kills += await killPart(campaign, site, victim);
   for (const name of DAEMONS) if (site.running(name) === null) site.start(name);
   const left = await eventually(10_000, () => !family.some(isAlive));
   const survivors = family.filter(isAlive).map(({ pid }) => `pid ${pid}`);
   campaign.expect('orphan', left === null ? `after a kill of ${wanted} ${survivors.join(', ')} of the old agent runs on` : null);
+  return kills;
 }
 
 function familyOf(site: Site): readonly KnownProcess[] {
@@ -96,17 +100,18 @@ function familyOf(site: Site): readonly KnownProcess[] {
 }
 
 /** Kills one part, where it runs, and waits until it is gone. */
-async function killPart(campaign: Campaign, site: Site, part: Part): Promise<void> {
+async function killPart(campaign: Campaign, site: Site, part: Part): Promise<0 | 1> {
   const target = site.part(part);
   const daemon = part === 'procmond' || part === 'sentinelagent' ? site.running(part) : null;
   const agent = site.running('sentinelagent');
-  if (target === null || !signalProcess(target, 'SIGKILL')) return;
+  if (target === null || !signalProcess(target, 'SIGKILL')) return 0;
   campaign.count(`kills of ${part}`);
   await daemon?.ended;
   // An agent whose spawner is gone ends by itself, as documented.
-  if (part !== 'spawner' || agent === null) return;
+  if (part !== 'spawner' || agent === null) return 1;
   const ended = await eventually(15_000, () => agent.end() !== null);
   campaign.expect('agent-without-spawner', ended === null ? 'the agent goes on although its spawner is gone' : null);
+  return 1;
 }
 
 /** A daemon that this campaign did not kill must not have ended. */

@@ -12,19 +12,21 @@ import type { AppendReply } from '@sentineld/model/request';
 import { askOnce } from '@sentineld/runtime/ipc/client';
 import type { Campaign } from './campaign.ts';
 import { withDatabase } from './evidence.ts';
-import { knownProcess, signalProcess, type KnownProcess } from './processes.ts';
+import { isAlive, knownProcess, signalProcess, type KnownProcess } from './processes.ts';
 import { temporaryDirectory } from './programs.ts';
 import type { Site } from './site.ts';
 
 export type Load = { readonly stop: () => Promise<void> };
 
-/** Starts and ends about fifty processes a second. */
-export function startChurn(campaign: Campaign): Load {
-  const child = spawn('/bin/sh', ['-c', 'while :; do /bin/true; sleep 0.02; done'], { stdio: 'ignore' });
+/** A crowd that stays, and about fifty processes a second that come and go. */
+export function startChurn(campaign: Campaign, crowd = 60): Load {
+  const script = `for one in $(seq ${crowd}); do sleep 3600 & done; while :; do /bin/true; sleep 0.02; done`;
+  // A group of its own, so that all of it can be ended at once.
+  const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', detached: true });
   const known = child.pid === undefined ? null : knownProcess(child.pid);
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   const stop = async (): Promise<void> => {
-    if (known !== null) signalProcess(known, 'SIGKILL');
+    if (known !== null && isAlive(known)) process.kill(-known.pid, 'SIGKILL');
     await ended;
   };
   campaign.cleanup.defer('churning processes', stop);

@@ -102,7 +102,10 @@ export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {
     procmond,
     agent,
     settle: async (patienceMs = SETTLE_PATIENCE_MS) => {
-      for (const name of DAEMONS) if (running(name) === null) start(name);
+      // One after the other on a new directory: what both do at once is the fault `race`.
+      if (running('procmond') === null) start('procmond');
+      await eventually(patienceMs, procmond);
+      if (running('sentinelagent') === null) start('sentinelagent');
       return eventually(patienceMs, async () => {
         const health = await agent();
         return health?.lastCycle !== null && health?.procmond.connected === true ? health : null;

@@ -13,7 +13,7 @@ let source: ProcessSource;
 let pids: readonly number[] = [];
 beforeEach(async () => {
   crew = gatherCrew();
-  source = createLinuxProcSource({ openFileLimit: 4096, argvLimitBytes: 4096 });
+  source = createLinuxProcSource({ openFileLimit: 1_000_000, argvLimitBytes: 4096 });
   // A file that nobody else runs.
   const program = crew.copyOfSleep('crowd');
   pids = Array.from({ length: CROWD }, () => crew.start(program, ['1000']).pid);

@@ -21,7 +21,7 @@ import {
   ZOMBIE,
   type ProcStat,
 } from './proc-stat.ts';
-import { readArguments, readExecutable, readOwner } from './process-details.ts';
+import { readArguments, readExecutable, readOwner, type Executable } from './process-details.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf } from './scan-coverage.ts';
 import { createUserNames, type UserNames } from './user-names.ts';
@@ -184,7 +184,7 @@ function readDetails(state: SourceState, process: KnownProcess): boolean {
     const image: ProcessImage = {
       ppid: process.ppid,
       name: process.name,
-      exe: executable.file,
+      exe: runningFile(process.image.exe, executable),
       exeDeleted: executable.deleted,
       argv: argv.argv,
       startTimeMs: state.kernel.bootTimeMs + Math.round((process.startTicks * 1000) / state.kernel.ticksPerSecond),
@@ -219,7 +219,13 @@ function isSameImage(state: SourceState, process: KnownProcess): boolean {
   return nameIn(state) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
 }
 
-/** Whether two images say the same; the executable's times may differ where only a link of it went. */
+/** The file as it was known where it lost its last link: that changed its ctime and its path, and nothing of it. */
+function runningFile(known: ExecutableFile | null, { file, deleted }: Executable): ExecutableFile | null {
+  const isKnown = deleted && known !== null && known.dev === file?.dev && known.inode === file.inode;
+  return isKnown && known.sizeBytes === file.sizeBytes && known.mtimeNs === file.mtimeNs ? known : file;
+}
+
+/** Whether two images say the same. */
 function isSame(a: ProcessImage, b: ProcessImage): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

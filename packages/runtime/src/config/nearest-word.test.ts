@@ -1,10 +1,37 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearestWord } from './nearest-word.ts';
+import { editDistance, nearestWord } from './nearest-word.ts';
 
 const KEYS = ['log.level', 'collection.interval', 'collection.hash', 'alerting.file.path'];
 
+describe('editDistance', () => {
+  it.each([
+    ['', '', 0],
+    ['', 'abc', 3],
+    ['abc', '', 3],
+    ['abc', 'abc', 0],
+    ['kitten', 'sitting', 3],
+    ['nmae', 'name', 1],
+    ['ca', 'abc', 3],
+  ])('of %j and %j', (from, to, distance) => {
+    expect(editDistance(from, to)).toBe(distance);
+    expect(editDistance(to, from)).toBe(distance);
+  });
+});
+
 describe('nearestWord', () => {
+  it.each([
+    ['nmae', 'name'],
+    ['serverity', 'severity'],
+    ['Severity', 'severity'],
+    ['dedupe', 'dedup'],
+    ['falsepositives', 'false_positives'],
+    ['ip', 'id'],
+    ['sql', null],
+  ])('to %s among short names', (word, nearest) => {
+    expect(nearestWord(word, ['id', 'name', 'description', 'severity', 'dedup', 'false_positives'])).toBe(nearest);
+  });
+
   it.each([
     ['log.levle', 'log.level'],
     ['LOG.LEVEL', 'log.level'],

@@ -71,9 +71,7 @@ describe('daemonAccounts', () => {
         const accounts = daemonAccounts(config({ state_dir }), files(users.join('\n'), groups.join('\n')));
         const taken = new Set([...users, ...groups].map((entry) => Number(entry.split(':')[2])));
         // One name may be given several times: the first counts, and a later id of it is free.
-        const counted = new Set([
-          ...new Map([...users].toReversed().map((entry) => [entry.split(':')[0], Number(entry.split(':')[2])])).values(),
-        ]);
+        const counted = new Set(new Map(users.toReversed().map((entry) => [entry.split(':')[0], Number(entry.split(':')[2])])).values());
         expect(ids(accounts).every((id) => id >= 61_184 && id <= 65_519)).toBe(true);
         expect(ids(accounts).some((id) => counted.has(id) && taken.has(id))).toBe(false);
       }),

@@ -206,7 +206,7 @@ describe('becomeThroughSetpriv', () => {
 
   it('names setpriv, the identity, and an environment without anything of this one', () => {
     const execve = vi.fn<NonNullable<typeof process.execve>>();
-    vi.spyOn(process, 'execve').mockImplementation(execve as never);
+    vi.spyOn(process, 'execve').mockImplementation(execve);
     const become = (groups: readonly number[], keepSysPtrace: boolean): never =>
       becomeThroughSetpriv({ uid: 5, gid: 6, supplementaryGids: groups, keepSysPtrace }, '/bin/node', ['x.js', '--', '-y'], { A: 'b' });
     expect(() => become([7, 8], true)).toThrow(expect.objectContaining({ code: 'privilege.refused' }));

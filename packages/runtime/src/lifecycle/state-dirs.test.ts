@@ -44,7 +44,7 @@ function withUmask(mask: number, work: () => void): void {
   const before = process.umask(mask);
   try {
     work();
-    expect(process.umask()).toBe(mask);
+    expect(process.umask(mask)).toBe(mask);
   } finally {
     process.umask(before);
   }

@@ -139,7 +139,8 @@ describe('processes that start at once', () => {
   async function race(children: readonly Program[]): Promise<readonly string[]> {
     const atMs = Date.now() + 5;
     const answers = await Promise.all(children.map((child) => ask(child, `take ${path} ${atMs}`)));
-    await Promise.all(children.map((child, index) => (answers[index] === 'won' ? ask(child, 'release') : null)));
+    const winners = children.filter((_child, index) => answers[index] === 'won');
+    await Promise.all(winners.map((child) => ask(child, 'release')));
     return answers;
   }
 

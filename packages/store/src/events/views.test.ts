@@ -1,291 +1,317 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { decodeHostBytes } from '@sentineld/model/host-text';
-import type { ExecutableFile, ProcessImage, ProcessRecord } from '@sentineld/model/process';
-import type { Scan } from '@sentineld/model/scan';
-import Database from 'better-sqlite3';
-import fc from 'fast-check';
+import type { ReadableTable } from '@sentineld/model/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EVENTS_SCHEMA } from '../readable-schema.ts';
-import { openEventsWriter, type CollectorRun, type EventsWriter } from './writer.ts';
+import { executable, image, openStore, record, type Row, type TestStore } from './fixtures/scans.fixture.ts';
 
-const RUN: CollectorRun = {
-  startTimeMs: 1,
-  bootId: 'boot-1',
-  hostname: 'h',
-  osName: 'Linux',
-  osVersion: '6',
-  collectorVersion: '0.1.0',
-  configHash: 'c',
-};
+/** The columns that the product has promised since its first sketch, in their order. */
+const PROMISED = [
+  'id',
+  'scan_id',
+  'timestamp_ms',
+  'pid',
+  'ppid',
+  'name',
+  'exe_path',
+  'command_line',
+  'start_time',
+  'cpu_percent',
+  'memory_bytes',
+  'status',
+  'exe_hash',
+  'hash_algorithm',
+  'user_name',
+  'user_id',
+  'platform_data',
+];
 
-let directory = '';
-let path = '';
+let store: TestStore;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'sentineld-events-'));
-  path = join(directory, 'events.db');
+  store = openStore();
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => store.remove());
 
-const open = (run: Partial<CollectorRun> = {}): EventsWriter => openEventsWriter(path, { ...RUN, ...run });
-
-const file = (name: string): ExecutableFile => ({
-  path: `/bin/${name}`,
-  dev: '1',
-  inode: String(name.length),
-  sizeBytes: 10,
-  mtimeNs: '1',
-  ctimeNs: '1',
-});
-
-function image(changes: Partial<ProcessImage> = {}): ProcessImage {
-  return {
-    ppid: 1, name: 'a', exe: file('a'), exeDeleted: false, argv: ['a', '-x'], startTimeMs: 1000, userId: 0, userName: 'root', groupId: 0,
-    sessionId: 1, ttyNumber: 0, isKernelThread: false, unseen: [], ...changes,
-  }; // prettier-ignore
+/** A machine with a bit of everything, in two scans; the second is some seconds later. */
+function writeMachine(): void {
+  const sh = image({ ppid: 1, exe: executable('/bin/sh') });
+  const before = [
+    record(1, {
+      image: image({
+        ppid: 0,
+        name: 'init',
+        exe: executable('/sbin/init'),
+        argv: ['/sbin/init', 'two words'],
+        userId: 0,
+        userName: 'root',
+      }),
+    }),
+    record(2, {
+      image: image({ ppid: 0, name: 'kthreadd', exe: null, argv: [], isKernelThread: true, userId: 0, userName: 'root' }),
+      memoryBytes: 0,
+    }),
+    record(10, { image: sh }),
+    record(11, { image: image({ ppid: 10, name: 'child', exe: executable('/bin/sh'), argv: ['', 'ä', '"'] }) }),
+    record(12, {
+      image: image({
+        ppid: 99,
+        name: 'x',
+        exe: null,
+        argv: null,
+        userName: null,
+        userId: null,
+        groupId: null,
+        unseen: [{ field: 'exe', reason: 'EACCES' }],
+      }),
+    }),
+  ];
+  store.write(before);
+  const first = store
+    .writer()
+    .executables.pending()
+    .find(({ file }) => file.path === '/bin/sh');
+  if (first !== undefined) store.writer().executables.recordHash(first.id, { sha256: 'ab'.repeat(32) });
+  const later = before.map((process) => ({ ...process, cpuPercent: 12.5 }));
+  store.write(later, { startTimeMs: 1_700_000_105_000, endTimeMs: 1_700_000_105_020, loadAverage: null });
 }
 
-const record = (pid: number, startTicks: number, of: ProcessImage, numbers: Partial<ProcessRecord> = {}): ProcessRecord => ({
-  pid, startTicks, image: of, cpuPercent: 0, memoryBytes: 4096, status: 'sleeping', ...numbers,
-}); // prettier-ignore
-
-function scanOf(processes: readonly ProcessRecord[], startTimeMs = 5000): Scan {
-  return {
-    startTimeMs, endTimeMs: startTimeMs + 3, durationMs: 3, bootId: 'boot-1', loadAverage: 0.5, processes,
-    coverage: {
-      seen: processes.length, accessible: processes.length, exeUnreadable: 0, argvUnreadable: 0, argvTruncated: 0, vanished: 0, errors: 0,
-      otherUsersHidden: false, reason: null,
+describe('every readable table', () => {
+  it.each(EVENTS_SCHEMA.tables.map((table): [string, ReadableTable] => [table.name, table]))(
+    '%s has the columns that are described, of their types',
+    (name, table) => {
+      writeMachine();
+      const columns = store.rows(`SELECT name FROM pragma_table_info('${name}')`).map((row) => row['name']);
+      expect(columns).toEqual(table.columns.map((column) => column.name));
+      const rows = store.rows(`SELECT * FROM ${name}`);
+      expect(rows.length).toBeGreaterThan(0);
+      const found = new Set<string>();
+      for (const row of rows) {
+        for (const { name: column, type, nullable } of table.columns) {
+          const value = row[column];
+          if (value === null) {
+            expect([column, nullable]).toEqual([column, true]);
+            continue;
+          }
+          const fits =
+            type === 'TEXT' ? typeof value === 'string' : type === 'REAL' ? typeof value === 'number' : Number.isSafeInteger(value);
+          expect([column, value, fits]).toEqual([column, value, true]);
+          found.add(column);
+        }
+      }
+      // Nothing of it is always NULL by mistake: coverage has a sentence only where something was withheld.
+      expect(columns.filter((column) => !found.has(String(column)))).toEqual(name === 'coverage' ? ['reason'] : []);
     },
-  }; // prettier-ignore
-}
+  );
 
-function rows<Row = Record<string, unknown>>(sql: string): Row[] {
-  const db = new Database(path, { readonly: true });
-  try {
-    return db.prepare<[], Row>(sql).all();
-  } finally {
-    db.close();
-  }
-}
-
-describe('the readable schema', () => {
-  it.each(EVENTS_SCHEMA.tables)('$name has the columns it is frozen with', ({ name, columns }) => {
-    open();
-    const db = new Database(path, { readonly: true });
-    expect(
-      db
-        .prepare(`SELECT * FROM ${name}`)
-        .columns()
-        .map((column) => column.name),
-    ).toEqual(columns.map((column) => column.name));
-    db.close();
+  it('is a view over tables that may be touched and not named', () => {
+    const named = (type: string) =>
+      store
+        .rows(`SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite_%' ORDER BY name`, type)
+        .map((row) => row['name']);
+    expect(named('view')).toEqual(EVENTS_SCHEMA.tables.map((table) => table.name).toSorted());
+    expect(named('table')).toEqual([...EVENTS_SCHEMA.hiddenTables, 'system_metadata'].toSorted());
   });
 
-  it('is made of the hidden tables and nothing else', () => {
-    open();
-    const tables = rows<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").map(
-      ({ name }) => name,
+  it('has a name for everything: no column of a hidden table is spelt like another thing', () => {
+    expect(EVENTS_SCHEMA.tables.find((table) => table.name === 'process_snapshots')?.columns.map((column) => column.name)).toEqual(
+      PROMISED,
     );
-    expect(new Set(tables)).toEqual(new Set([...EVENTS_SCHEMA.hiddenTables, 'system_metadata']));
   });
 });
-
-/** One process as the naive model keeps it: everything, in every scan. */
-type ModelRow = {
-  readonly pid: number;
-  readonly name: string;
-  readonly command_line: string;
-  readonly exe_path: string | null;
-  readonly cpu_percent: number | null;
-  readonly memory_bytes: number;
-  readonly status: string;
-  readonly start_ticks: number;
-};
-
-/** A step turns some of eight pids on, off, into others, or only changes their numbers. */
-const step = fc.array(
-  fc.record({
-    pid: fc.integer({ min: 1, max: 8 }),
-    startTicks: fc.integer({ min: 1, max: 2 }),
-    name: fc.constantFrom('a', 'b', 'ccc'),
-    argument: fc.constantFrom('-x', '"', '\u001b[2J', decodeHostBytes(Uint8Array.of(0xff, 0x41)), ''),
-    hasExe: fc.boolean(),
-    cpu: fc.constantFrom(null, 0, 1.5),
-    memory: fc.integer({ min: 0, max: 3 }),
-    status: fc.constantFrom('sleeping' as const, 'running' as const),
-  }),
-  { maxLength: 8 },
-);
 
 describe('process_snapshots', () => {
-  it('says of every past scan what a table of full snapshots would, across restarts', () => {
-    fc.assert(
-      fc.property(fc.array(fc.tuple(step, fc.boolean()), { minLength: 1, maxLength: 8 }), (steps) => {
-        rmSync(path, { force: true });
-        for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
-        let writer = open();
-        const model = new Map<number, ModelRow[]>();
-        for (const [entries, restart] of steps) {
-          const byPid = new Map(entries.map((entry) => [entry.pid, entry]));
-          const processes = [...byPid.values()].map((entry) =>
-            record(
-              entry.pid,
-              entry.startTicks,
-              image({ name: entry.name, argv: [entry.name, entry.argument], exe: entry.hasExe ? file(entry.name) : null }),
-              {
-                cpuPercent: entry.cpu,
-                memoryBytes: entry.memory,
-                status: entry.status,
-              },
-            ),
-          );
-          const { scanId } = writer.recordScan(scanOf(processes), 'c', 'poll');
-          model.set(
-            scanId,
-            processes
-              .map((process): ModelRow => ({
-                pid: process.pid,
-                name: process.image.name,
-                command_line: JSON.stringify(process.image.argv),
-                exe_path: process.image.exe?.path ?? null,
-                cpu_percent: process.cpuPercent,
-                memory_bytes: process.memoryBytes,
-                status: process.status,
-                start_ticks: process.startTicks,
-              }))
-              .toSorted((a, b) => a.pid - b.pid),
-          );
-          if (restart) writer = open();
-        }
-        for (const [scanId, expected] of model) {
-          const found = rows<ModelRow>(
-            `SELECT pid, name, command_line, exe_path, cpu_percent, memory_bytes, status, platform_data ->> 'start_ticks' AS start_ticks
-             FROM process_snapshots WHERE scan_id = ${scanId} ORDER BY pid`,
-          );
-          expect(found).toEqual(expected);
-        }
-        const newest = Math.max(...model.keys());
-        expect(rows('SELECT id, pid FROM processes ORDER BY pid')).toEqual(
-          (model.get(newest) ?? []).map(({ pid }) => ({ id: newest * 4_194_304 + pid, pid })),
-        );
-      }),
-      { numRuns: 60, seed: 7 },
-    );
+  it('has a row of the seventeen columns for each process in each scan', () => {
+    writeMachine();
+    const rows = store.rows('SELECT * FROM process_snapshots WHERE pid = 11 ORDER BY scan_id');
+    const row: Row = {
+      id: 4_194_304 + 11,
+      scan_id: 1,
+      timestamp_ms: 1_700_000_100_000,
+      pid: 11,
+      ppid: 10,
+      name: 'child',
+      exe_path: '/bin/sh',
+      command_line: '["","ä","\\""]',
+      start_time: 1_700_000_000_000,
+      cpu_percent: null,
+      memory_bytes: 4096,
+      status: 'sleeping',
+      exe_hash: 'ab'.repeat(32),
+      hash_algorithm: 'sha256',
+      user_name: 'alice',
+      user_id: 1000,
+      platform_data: '{"boot_id":"11111111-1111-4111-8111-111111111111","start_ticks":1100,"gid":1000,"session":10,"tty":0,"unseen":[]}',
+    };
+    expect(rows).toEqual([row, { ...row, id: 2 * 4_194_304 + 11, scan_id: 2, timestamp_ms: 1_700_000_105_000, cpu_percent: 12.5 }]);
+    expect(Object.keys(rows[0] ?? {})).toEqual(PROMISED);
+  });
+
+  it('says what was withheld, and why', () => {
+    writeMachine();
+    const [row] = store.rows('SELECT exe_path, command_line, user_id, platform_data FROM process_snapshots WHERE pid = 12 AND scan_id = 1');
+    expect(row).toMatchObject({ exe_path: null, command_line: null, user_id: null });
+    expect(JSON.parse(String(row?.['platform_data']))).toMatchObject({ gid: null, unseen: [{ field: 'exe', reason: 'EACCES' }] });
+  });
+
+  it('has ids that stay unique up to the largest pid', () => {
+    store.write([record(4_194_304 - 1), record(1)]);
+    store.write([record(4_194_304 - 1), record(1)]);
+    expect(store.rows('SELECT count(DISTINCT id) AS n FROM process_snapshots')).toEqual([{ n: 4 }]);
   });
 });
 
 describe('processes', () => {
-  it('knows the parent of each process in the same scan', () => {
-    open().recordScan(
-      scanOf([
-        record(1, 1, image({ ppid: 0, name: 'init', argv: ['/sbin/init', 'a b'], exe: file('init') })),
-        record(2, 1, image({ ppid: 1 })),
-        record(3, 1, image({ ppid: 77, argv: null })),
-      ]),
-      'c',
-      'poll',
+  it('is the newest scan with parents, arguments as one text, and marks', () => {
+    writeMachine();
+    const rows = store.rows(
+      'SELECT pid, scan_id, cmdline, parent_name, parent_exe, parent_cmdline, exe_deleted, is_kthread, cpu_percent FROM processes ORDER BY pid',
     );
-    expect(rows('SELECT pid, parent_name, parent_exe, parent_cmdline, cmdline FROM processes ORDER BY pid')).toEqual([
-      { pid: 1, parent_name: null, parent_exe: null, parent_cmdline: null, cmdline: '/sbin/init a b' },
-      { pid: 2, parent_name: 'init', parent_exe: '/bin/init', parent_cmdline: '/sbin/init a b', cmdline: 'a -x' },
-      { pid: 3, parent_name: null, parent_exe: null, parent_cmdline: null, cmdline: null },
+    const common = { scan_id: 2, exe_deleted: 0, is_kthread: 0, cpu_percent: 12.5 };
+    const orphan = { parent_name: null, parent_exe: null, parent_cmdline: null };
+    expect(rows).toEqual([
+      { pid: 1, cmdline: '/sbin/init two words', ...orphan, ...common },
+      { pid: 2, cmdline: '', ...orphan, ...common, is_kthread: 1 },
+      { pid: 10, cmdline: 'sh -c true', parent_name: 'init', parent_exe: '/sbin/init', parent_cmdline: '/sbin/init two words', ...common },
+      { pid: 11, cmdline: ' ä "', parent_name: 'sh', parent_exe: '/bin/sh', parent_cmdline: 'sh -c true', ...common },
+      { pid: 12, cmdline: null, ...orphan, ...common },
     ]);
   });
 
-  it('gives the hash once it is known', () => {
-    const writer = open();
-    writer.recordScan(scanOf([record(2, 1, image())]), 'c', 'poll');
-    expect(rows('SELECT exe_hash, hash_algorithm FROM processes')).toEqual([{ exe_hash: null, hash_algorithm: 'sha256' }]);
-    const [pending] = writer.executables.pending();
-    writer.executables.recordHash(pending?.id ?? 0, { sha256: 'ab'.repeat(32) });
-    expect(rows('SELECT exe_hash FROM processes')).toEqual([{ exe_hash: 'ab'.repeat(32) }]);
-    expect(writer.executables.pending()).toEqual([]);
+  it('has the parent of now, not of when the process started, and none that is gone', () => {
+    store.write([record(10, { image: image({ name: 'old' }) }), record(11, { image: image({ ppid: 10 }) })]);
+    store.write([record(10, { image: image({ name: 'new' }) }), record(11, { image: image({ ppid: 10 }) })]);
+    const parent = () => store.rows('SELECT parent_name FROM processes WHERE pid = 11');
+    expect(parent()).toEqual([{ parent_name: 'new' }]);
+    store.write([record(11, { image: image({ ppid: 10 }) })]);
+    expect(parent()).toEqual([{ parent_name: null }]);
+  });
+
+  it('marks an executable that was deleted', () => {
+    store.write([record(1, { image: image({ exeDeleted: true }) })]);
+    expect(store.rows('SELECT exe_deleted, exe_path FROM processes')).toEqual([{ exe_deleted: 1, exe_path: '/bin/sh' }]);
+  });
+
+  it('is empty after a scan that saw nobody', () => {
+    store.write([record(1)]);
+    store.write([]);
+    expect(store.count('processes')).toBe(0);
+    expect(store.count('process_snapshots')).toBe(1);
   });
 });
 
 describe('process_tree', () => {
-  it('starts at those without a parent in the scan, and ends even where parents go round in a circle', () => {
-    const tree = [
-      record(1, 1, image({ ppid: 0, name: 'init' })),
-      record(2, 1, image({ ppid: 1, name: 'sh' })),
-      record(3, 1, image({ ppid: 2, name: 'ls' })),
-      record(8, 1, image({ ppid: 9 })),
-      record(9, 1, image({ ppid: 8 })),
-    ];
-    open().recordScan(scanOf(tree), 'c', 'poll');
-    expect(rows('SELECT pid, root_pid, depth, path FROM process_tree ORDER BY pid')).toEqual([
-      { pid: 1, root_pid: 1, depth: 0, path: 'init' },
-      { pid: 2, root_pid: 1, depth: 1, path: 'init > sh' },
-      { pid: 3, root_pid: 1, depth: 2, path: 'init > sh > ls' },
+  const tree = () => store.rows('SELECT pid, root_pid, depth, path FROM process_tree ORDER BY pid');
+  const named = (pid: number, ppid: number, name: string) => record(pid, { image: image({ ppid, name, exe: executable(`/bin/${name}`) }) });
+
+  it('goes from those without a parent down', () => {
+    store.write([
+      named(1, 0, 'init'),
+      named(2, 0, 'kthreadd'),
+      named(10, 1, 'sshd'),
+      named(20, 10, 'bash'),
+      named(21, 10, 'zsh'),
+      named(30, 999, 'orphan'),
     ]);
+    expect(tree()).toEqual([
+      { pid: 1, root_pid: 1, depth: 0, path: 'init' },
+      { pid: 2, root_pid: 2, depth: 0, path: 'kthreadd' },
+      { pid: 10, root_pid: 1, depth: 1, path: 'init > sshd' },
+      { pid: 20, root_pid: 1, depth: 2, path: 'init > sshd > bash' },
+      { pid: 21, root_pid: 1, depth: 2, path: 'init > sshd > zsh' },
+      { pid: 30, root_pid: 30, depth: 0, path: 'orphan' },
+    ]);
+    expect(store.rows('SELECT exe_path FROM process_tree WHERE pid = 20')).toEqual([{ exe_path: '/bin/bash' }]);
+  });
+
+  it('ends where pids that were given again make a circle, or a process seems its own parent', () => {
+    store.write([
+      named(1, 0, 'init'),
+      named(10, 11, 'a'),
+      named(11, 12, 'b'),
+      named(12, 10, 'c'),
+      named(13, 12, 'd'),
+      named(20, 20, 'self'),
+    ]);
+    expect(tree()).toEqual([{ pid: 1, root_pid: 1, depth: 0, path: 'init' }]);
+  });
+
+  it('goes down 64 levels and no further', () => {
+    store.write(Array.from({ length: 200 }, (_, index) => named(index + 1, index, 'p')));
+    expect(store.rows('SELECT count(*) AS n, max(depth) AS deepest FROM process_tree')).toEqual([{ n: 65, deepest: 64 }]);
+  });
+
+  it('is of the newest scan', () => {
+    store.write([named(1, 0, 'init'), named(10, 1, 'gone')]);
+    store.write([named(1, 0, 'init')]);
+    expect(tree()).toHaveLength(1);
   });
 });
 
-describe('what a scan writes', () => {
-  it('is one row where nothing changed, and one row per changed process where only numbers did', () => {
-    const writer = open();
-    const processes = [record(1, 1, image()), record(2, 1, image())];
-    expect(writer.recordScan(scanOf(processes), 'c', 'poll')).toMatchObject({ started: 2, changed: 0, stopped: 0, rowsWritten: 4 });
-    expect(writer.recordScan(scanOf(processes), 'c', 'poll')).toMatchObject({ started: 0, changed: 0, stopped: 0, rowsWritten: 0 });
-    expect(
-      writer.recordScan(scanOf([record(1, 1, processes[0]?.image ?? image(), { memoryBytes: 1 }), ...processes.slice(1)]), 'c', 'poll'),
-    ).toMatchObject({ rowsWritten: 1 });
-  });
-
-  it('tells started, changed and stopped, a reused pid among them', () => {
-    const writer = open();
-    writer.recordScan(scanOf([record(1, 1, image()), record(2, 1, image()), record(3, 1, image())]), 'c', 'poll');
-    const next = [record(1, 1, image({ argv: ['b'] })), record(2, 9, image()), record(4, 1, image())];
-    expect(writer.recordScan(scanOf(next), 'c', 'poll')).toMatchObject({ started: 2, changed: 1, stopped: 2 });
-    expect(rows('SELECT started, changed, stopped FROM scan_metadata ORDER BY id DESC LIMIT 1')).toEqual([
-      { started: 2, changed: 1, stopped: 2 },
-    ]);
-  });
-
-  it('goes on after a restart as if there had been none, and ends everything after a reboot', () => {
-    const processes = [record(1, 1, image()), record(2, 1, image())];
-    open().recordScan(scanOf(processes), 'c', 'poll');
-    expect(open().recordScan(scanOf([record(1, 1, image()), record(2, 1, image())]), 'c', 'poll')).toMatchObject({
-      started: 0,
-      changed: 0,
-      stopped: 0,
-      rowsWritten: 2,
-    });
-    const rebooted = open({ bootId: 'boot-2' });
-    expect(rows('SELECT count(*) AS n FROM processes')).toEqual([{ n: 0 }]);
-    expect(rebooted.recordScan(scanOf([record(1, 1, image())]), 'c', 'poll')).toMatchObject({ started: 1 });
-    expect(rows("SELECT platform_data ->> 'boot_id' AS boot FROM processes")).toEqual([{ boot: 'boot-2' }]);
-  });
-
-  it('is nothing at all where it cannot be written whole, and the next scan is right', () => {
-    const writer = open();
-    writer.recordScan(scanOf([record(1, 1, image())]), 'c', 'poll');
-    const broken: ProcessImage = { ...image(), ...(JSON.parse('{"name": null}') as Partial<ProcessImage>) };
-    expect(() => writer.recordScan(scanOf([record(2, 1, image({ name: 'new' })), record(3, 1, broken)]), 'c', 'poll')).toThrow(/NOT NULL/);
-    expect(rows('SELECT pid FROM processes')).toEqual([{ pid: 1 }]);
-    expect(writer.recordScan(scanOf([record(1, 1, image()), record(2, 1, image())]), 'c', 'poll')).toMatchObject({
-      started: 1,
-      changed: 0,
-      stopped: 0,
-    });
-    expect(rows('SELECT pid FROM processes ORDER BY pid')).toEqual([{ pid: 1 }, { pid: 2 }]);
-  });
-
-  it('stores an executable once, and its hash for every name of the same file', () => {
-    const writer = open();
-    writer.recordScan(scanOf([record(1, 1, image()), record(2, 1, image())]), 'c', 'poll');
-    const [pending] = writer.executables.pending();
-    writer.executables.recordHash(pending?.id ?? 0, { sha256: 'cd'.repeat(32) });
-    writer.recordScan(
-      scanOf([record(1, 1, image()), record(3, 1, image({ exe: { ...file('a'), path: '/bin/other-name' } }))]),
-      'c',
+describe('scan_metadata and coverage', () => {
+  it('say of each scan what it found and what it missed', () => {
+    writeMachine();
+    store.writer().recordScan(
+      {
+        startTimeMs: 1_700_000_110_000,
+        endTimeMs: 1_700_000_110_001,
+        durationMs: 0.4,
+        bootId: 'b',
+        loadAverage: 1.5,
+        processes: [],
+        coverage: {
+          seen: 7,
+          accessible: 6,
+          exeUnreadable: 5,
+          argvUnreadable: 4,
+          argvTruncated: 3,
+          vanished: 2,
+          errors: 1,
+          otherUsersHidden: true,
+          reason: 'half',
+        },
+      },
+      'scan-x',
       'poll',
     );
-    expect(rows('SELECT path, sha256 FROM executable ORDER BY id')).toEqual([
-      { path: '/bin/a', sha256: 'cd'.repeat(32) },
-      { path: '/bin/other-name', sha256: 'cd'.repeat(32) },
+    expect(store.rows('SELECT * FROM coverage WHERE scan_id = 3')).toEqual([
+      {
+        scan_id: 3,
+        timestamp_ms: 1_700_000_110_000,
+        interval_ms: 5000,
+        source: 'poll',
+        processes_seen: 7,
+        fully_visible: 6,
+        exe_unreadable: 5,
+        argv_unreadable: 4,
+        argv_truncated: 3,
+        vanished: 2,
+        errors: 1,
+        other_users_hidden: 1,
+        hashes_pending: 0,
+        hashes_unreadable: 0,
+        reason: 'half',
+      },
     ]);
-    expect(writer.executables.counts()).toEqual({ pending: 0, unreadable: 0 });
+    expect(store.rows('SELECT hashes_pending FROM coverage ORDER BY scan_id').map((row) => row['hashes_pending'])).toEqual([2, 1, 0]);
+    expect(store.rows('SELECT * FROM scan_metadata WHERE id = 3')).toEqual([
+      {
+        id: 3,
+        start_time: 1_700_000_110_000,
+        end_time: 1_700_000_110_001,
+        duration_ms: 0,
+        total_processes: 7,
+        accessible_processes: 6,
+        errors: 1,
+        hostname: 'host',
+        os_name: 'Linux',
+        os_version: '6.1',
+        load_average: 1.5,
+        collector_version: '0.1.0',
+        config_hash: 'c0ffee',
+        boot_id: '11111111-1111-4111-8111-111111111111',
+        correlation_id: 'scan-x',
+        started: 0,
+        changed: 0,
+        stopped: 5,
+      },
+    ]);
   });
 });

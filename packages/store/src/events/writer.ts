@@ -3,6 +3,7 @@
  * Imported by procmond alone.
  */
 import { randomBytes } from 'node:crypto';
+import { SentinelError } from '@sentineld/model/error';
 import type { ProcessRecord } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
@@ -157,6 +158,9 @@ type Counts = { started: number; changed: number; stopped: number; rows: number 
 function recordProcess(writer: ScanWriter, process: ProcessRecord, scanId: number, counts: Counts): void {
   const { state, statements } = writer;
   let live = state.live.get(process.pid);
+  if (live !== undefined && live.startTicks !== process.startTicks) {
+    throw new SentinelError('internal.bug', { message: `Pid ${process.pid} is in one scan twice.`, context: { pid: process.pid } });
+  }
   if (live !== undefined && live.image !== process.image && !isUnchanged(writer, live, process)) {
     endImage(writer, process.pid, live, scanId - 1, 'changed', counts);
     counts.changed++;
