@@ -101,8 +101,8 @@ async function fillAndFree(
 async function trickle(campaign: Campaign, volume: string, baits: Baits): Promise<void> {
   for (let pages = campaign.quick ? 8 : 24; pages > 0; pages--) {
     if (baits.reap().length < 4) baits.plant();
-    fill(volume, 4 * campaign.random.between(1, 6));
-    await sleep(campaign.random.between(20, 500));
+    fill(volume, 4 * campaign.random.between(1, 24));
+    await sleep(campaign.random.between(100, 700));
   }
   fill(volume, 0);
   await sleep(1_000);

@@ -1,3 +1,4 @@
+import { ProcmondReplySchema } from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
 import { SOCKET_ROLES } from '@sentineld/model/request';
 import type { Peer } from '@sentineld/runtime/ipc/server';
@@ -102,6 +103,13 @@ describe('health', () => {
     );
     expect(state).toBe('failing');
     expect(problems.map((problem) => problem.split(' ')[0])).toEqual(['scans', 'system', 'reduced']);
+  });
+
+  it('is what others read of it', () => {
+    const said = health(context(createFakes()));
+    expect(ProcmondReplySchema.parse(JSON.parse(JSON.stringify(said)))).toMatchObject({ pid: process.pid, hostId: 'host', lastScan: LAST });
+    expect(ProcmondReplySchema.parse({ ...said, lastScan: null }).lastScan).toBeNull();
+    expect(ProcmondReplySchema.safeParse({ ...said, pid: '1' }).success).toBe(false);
   });
 
   it('fits a frame', () => {

@@ -1,3 +1,4 @@
+import { ScanCompletedSchema } from '@sentineld/model/reply';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createCollector, type Collector } from './collector.ts';
@@ -36,6 +37,7 @@ describe('a scan', () => {
       reducedVisibility: null,
     });
     expect(collector.state).toEqual({ scans: 1, last: completed, failure: null });
+    expect(ScanCompletedSchema.parse(JSON.parse(JSON.stringify(completed)))).toEqual(completed);
   });
 
   it('has one correlation id in both entries and in the log, another one in the next', () => {

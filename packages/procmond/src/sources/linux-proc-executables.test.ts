@@ -32,7 +32,9 @@ const imageOf = (pid: number, from = source): ProcessImage => see(pid, from).ima
 
 async function run(path: string): Promise<number> {
   const { pid } = crew.start(path, ['1000']);
-  await until(() => imageOf(pid).exe?.path).toBe(path);
+  // All of it: in the middle of an exec the file is the new one and the arguments are not there yet.
+  await until(() => imageOf(pid)).toMatchObject({ exe: { path }, argv: [path, '1000'] });
+  await until(() => see(pid).status).toBe('sleeping');
   return pid;
 }
 
@@ -141,8 +143,9 @@ describe('an executable that was never a file', () => {
     const hasPython = existsSync('/usr/bin/python3') || spawnable('python3');
     if (!hasPython) return skip('no python3 to make a memfd with');
     const { pid } = crew.start('python3', ['-c', script]);
-    await until(() => imageOf(pid).exe?.path).toBe('/memfd:kworker');
-    expect(imageOf(pid)).toMatchObject({ exeDeleted: true, argv: ['sleep', '1000'], unseen: [] });
+    const expected = { exe: { path: '/memfd:kworker' }, exeDeleted: true, argv: ['sleep', '1000'], unseen: [] };
+    await until(() => imageOf(pid)).toMatchObject(expected);
+    expect(see(pid).image.userId).toBe(process.getuid?.());
     return undefined;
   });
 });

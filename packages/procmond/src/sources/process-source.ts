@@ -14,8 +14,3 @@ export type ProcessSource = {
   readonly openPathOf: (file: ExecutableFile) => string | null;
   readonly close: () => void;
 };
-
-/** One text for one version of one file: whatever is cached about its content hangs on it. */
-export function executableKey(file: ExecutableFile): string {
-  return `${file.dev}:${file.inode}:${file.sizeBytes}:${file.mtimeNs}:${file.ctimeNs}:${file.path}`;
-}

@@ -31,7 +31,7 @@ export type LoadedConfig = {
   readonly hash: string;
 };
 
-export const SYSTEM_CONFIG_FILE = '/etc/sentineld/config.yaml';
+const SYSTEM_CONFIG_FILE = '/etc/sentineld/config.yaml';
 
 /** Holds a configuration that was loaded before root was given up, for the program that goes on without root. */
 const RESOLVED_VARIABLE = 'SENTINELD_RESOLVED_CONFIG';

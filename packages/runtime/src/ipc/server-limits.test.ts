@@ -65,8 +65,9 @@ describe('connections', () => {
 
   it('that end take nothing with them', async () => {
     const server = await start({ credentialsOf: uidOf(1000) });
-    for (let round = 0; round < 3; round++) {
-      const clients = await connectAll(server, 16);
+    // Fewer at once than are allowed: the server may notice an end a little later than the client.
+    for (let round = 0; round < 6; round++) {
+      const clients = await connectAll(server, 5);
       for (const client of clients) client.socket.end(encodeFrame(health));
       await Promise.all(clients.map((client) => client.closed));
     }

@@ -87,6 +87,21 @@ describe('a request', () => {
   });
 });
 
+describe('a request that is nested as deep as a frame allows', () => {
+  it('is answered with an error where it cannot be written again, and the server goes on', async () => {
+    const server = await start({ permitted: new Set(['audit.queue', 'health']) });
+    const client = await server.connect();
+    const depth = 30_000;
+    const body = Buffer.from(`{"request":"audit.queue","event":{"action":"start","data":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}}`);
+    const header = Buffer.alloc(4);
+    header.writeUInt32BE(body.length);
+    client.socket.write(Buffer.concat([header, body]));
+    expect(await client.next()).toMatchObject({ ok: false, error: { code: 'ipc.protocol' } });
+    client.send(health);
+    expect(await client.next()).toEqual(ok(health));
+  });
+});
+
 describe('what is refused', () => {
   it.each<[string, unknown, string]>([
     [

@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ACTIONS_BY_ROLE, AUDIT_ACTIONS } from './audit.ts';
+import { MAX_FRAME_BYTES, RequestSchema, RULES_PAGE, SOCKET_ROLES } from './request.ts';
+
+const event = { action: 'start', data: { a: [1, null, 'x'] } };
+const entry = (originSequence: unknown = 1): unknown => ({ originSequence, event });
+const append = (changes: Readonly<Record<string, unknown>> = {}): unknown => ({
+  request: 'audit.append',
+  origin: 'o',
+  entries: [entry()],
+  ...changes,
+});
+const accepts = (value: unknown): boolean => RequestSchema.safeParse(value).success;
+
+describe('RequestSchema', () => {
+  it.each<unknown>([
+    { request: 'health' },
+    { request: 'subscribe' },
+    append(),
+    append({ origin: 'x'.repeat(64), entries: Array.from({ length: 64 }, (_, index) => entry(index + 1)) }),
+    { request: 'audit.queue', event },
+    { request: 'rules', offset: 0 },
+    { request: 'rules', offset: 2 ** 52 },
+  ])('takes %j as it is', (value) => {
+    expect(RequestSchema.parse(value)).toEqual(value);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['a word', 'health'],
+    ['a list', [{ request: 'health' }]],
+    ['no request', {}],
+    ['an unknown request', { request: 'shutdown' }],
+    ['a request of another case', { request: 'Health' }],
+    ['a request that is a list', { request: ['health'] }],
+    ['more than belongs to it', { request: 'health', uid: 0 }],
+    ['a name for the actor', append({ actor: 'procmond' })],
+    ['no entries', append({ entries: [] })],
+    ['too many entries', append({ entries: Array.from({ length: 65 }, () => entry()) })],
+    ['no origin', append({ origin: '' })],
+    ['a long origin', append({ origin: 'x'.repeat(65) })],
+    ['entry 0', append({ entries: [entry(0)] })],
+    ['entry 1.5', append({ entries: [entry(1.5)] })],
+    ['an entry beyond 2^53', append({ entries: [entry(2 ** 53)] })],
+    ['an unknown action', append({ entries: [{ originSequence: 1, event: { action: 'delete', data: {} } }] })],
+    ['data that is a list', { request: 'audit.queue', event: { action: 'start', data: [] } }],
+    ['an event with a peer', { request: 'audit.queue', event: { ...event, peer: { uid: 0 } } }],
+    ['a negative offset', { request: 'rules', offset: -1 }],
+    ['an offset that is text', { request: 'rules', offset: '0' }],
+    ['an offset without end', { request: 'rules', offset: Infinity }],
+  ])('refuses %s', (_what, value) => {
+    expect(accepts(value)).toBe(false);
+  });
+
+  it('is not reached by way of a prototype', () => {
+    expect(accepts(JSON.parse('{"__proto__":{"request":"health"}}'))).toBe(false);
+  });
+
+  it('never throws, whatever JSON says', () => {
+    const request = fc.constantFrom('health', 'subscribe', 'audit.append', 'audit.queue', 'rules');
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.jsonValue(), fc.tuple(request, fc.dictionary(fc.constantFrom('origin', 'entries', 'event', 'offset'), fc.jsonValue()))),
+        (json) => {
+          const value: unknown =
+            Array.isArray(json) && json.length === 2 && typeof json[1] === 'object' ? Object.assign({ request: json[0] }, json[1]) : json;
+          expect(() => RequestSchema.safeParse(value)).not.toThrow();
+        },
+      ),
+    );
+  });
+});
+
+describe('the limits', () => {
+  it('let a page of rules and a full append of small entries fit a frame', () => {
+    expect(RULES_PAGE * 1000).toBeLessThan(MAX_FRAME_BYTES);
+    expect(JSON.stringify(append({ entries: Array.from({ length: 64 }, () => entry()) })).length).toBeLessThan(MAX_FRAME_BYTES);
+  });
+});
+
+describe('what a client may have recorded', () => {
+  it('is told for each role, of the actions there are, and never of the collector itself', () => {
+    expect(Object.keys(ACTIONS_BY_ROLE).toSorted()).toEqual([...SOCKET_ROLES].toSorted());
+    for (const role of SOCKET_ROLES) {
+      for (const action of ACTIONS_BY_ROLE[role]) expect(AUDIT_ACTIONS).toContain(action);
+      for (const action of ['ledger_create', 'process_scan_start', 'process_scan_complete'] as const)
+        expect(ACTIONS_BY_ROLE[role]).not.toContain(action);
+    }
+  });
+});
