@@ -1,15 +1,7 @@
 /**
- * A process as a scan sees it. Host strings are text as `decodeHostBytes` makes it and are never trusted.
+ * A process as a scan sees it. What names it for ever is (boot id, pid, start time): the same pid after a reboot or a
+ * reuse is another process. Host strings are text as `decodeHostBytes` makes it and are never trusted.
  */
-
-/** What names one process for ever: the same pid after a reboot or a reuse is another process. */
-export type ProcessIdentity = {
-  /** /proc/sys/kernel/random/boot_id. */
-  readonly bootId: string;
-  readonly pid: number;
-  /** Field 22 of /proc/PID/stat: clock ticks after boot (proc_pid_stat(5)). */
-  readonly startTicks: number;
-};
 
 /** Words for the state letter of /proc/PID/stat. */
 export const PROCESS_STATUSES = ['running', 'sleeping', 'disk_sleep', 'zombie', 'stopped', 'traced', 'idle', 'dead', 'unknown'] as const;
@@ -37,6 +29,7 @@ export type Unseen = {
  */
 export type ProcessRecord = {
   readonly pid: number;
+  /** Field 22 of /proc/PID/stat: clock ticks after boot (proc_pid_stat(5)). */
   readonly startTicks: number;
   image: ProcessImage;
   /** Per cent of one core since the scan before; null in the first scan that sees the process. */

@@ -167,13 +167,19 @@ function recordRefusal(ledger: LedgerWriter, log: Logger, refused: Refused): voi
 async function finish(daemon: Daemon, reason: string, status: number): Promise<void> {
   daemon.collector.stop();
   for (const server of daemon.servers) await server.close();
-  try {
+  // Each whatever becomes of the others: on a full disk nothing can be moved out of the WAL, and nothing is lost there.
+  const attempt = (failure: string, work: () => void): void => {
+    try {
+      work();
+    } catch (cause) {
+      daemon.log.error({ error: messageOf(cause) }, failure);
+    }
+  };
+  attempt('ledger.append_failed', () => {
     daemon.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.collector.state.scans } }]);
-  } catch (cause) {
-    daemon.log.error({ error: messageOf(cause) }, 'ledger.append_failed');
-  }
-  daemon.events.stop();
-  daemon.ledger.stop();
+  });
+  attempt('events.checkpoint_failed', () => daemon.events.stop());
+  attempt('ledger.checkpoint_failed', () => void daemon.ledger.stop());
   daemon.source.close();
   daemon.lock.release();
   daemon.log.info({ reason }, 'procmond.stopped');

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Starts the built program, or says how to build it. The program is told its own path, not this one: where it gives
 // up root it starts that file again as another user.
-/* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-member-access -- plain JavaScript, outside of every tsconfig */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Starts the built program, or says how to build it. Node's warning that node:sqlite is experimental is the one thing
 // kept from the operator: the release of Node is pinned and tested. Every other warning is shown.
-/* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-member-access -- plain JavaScript, outside of every tsconfig */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -23,7 +23,9 @@ export function configuredRules(config: Config): RuleFiles {
 /** What the paths hold; where none is given, the rules of a folder that is shipped. */
 export function namedRules(paths: readonly string[], builtinDirectory: string = builtinRulesDirectory()): RuleFiles {
   if (paths.length === 0) return loadRules({ builtinDirectory, directories: [] });
-  const read = paths.map((path) => resolve(path)).map((path) => (isDirectory(path) ? readRuleDirectory(path, 'file', 'configured') : readRule(path)));
+  const read = paths
+    .map((path) => resolve(path))
+    .map((path) => (isDirectory(path) ? readRuleDirectory(path, 'file', 'configured') : readRule(path)));
   return { rules: read.flatMap(({ rules }) => rules), problems: read.flatMap(({ problems }) => problems) };
 }
 

@@ -14,11 +14,11 @@ export type LoadedRules = { readonly rules: readonly LoadedRule[]; readonly prob
 
 type Listing = { readonly paths: string[]; readonly problems: LoadProblem[] };
 
-export const MAX_RULE_LEVELS = 3;
+const MAX_RULE_LEVELS = 3;
 const MAX_FILES = 5_000;
 
 /** True for `x.yaml` and `x.yml`, not for a case file or a hidden file. */
-export function isRuleFileName(name: string): boolean {
+function isRuleFileName(name: string): boolean {
   return /\.ya?ml$/.test(name) && !/\.case\.ya?ml$/.test(name) && !name.startsWith('.');
 }
 

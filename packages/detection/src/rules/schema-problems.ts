@@ -23,7 +23,7 @@ export function problemsFromIssues(issues: readonly z.core.$ZodIssue[], yaml: Ya
 }
 
 /** A problem for a key that does not exist, with the nearest one that does. */
-export function unknownKey(yaml: YamlFile, path: YamlPath, keys: KeySummaries): LoadProblem {
+function unknownKey(yaml: YamlFile, path: YamlPath, keys: KeySummaries): LoadProblem {
   const key = String(path.at(-1) ?? '');
   const nearest = nearestWord(key, Object.keys(keys));
   const hint = nearest === null ? `The keys are ${Object.keys(keys).join(', ')}.` : `Did you mean "${nearest}"?`;

@@ -121,6 +121,17 @@ describe('a connection', () => {
     expect(events).toEqual([]);
   });
 
+  it.each<unknown>([{ ok: false }, { ok: false, error: null }, { ok: false, error: 'no' }, { ok: 'yes' }, { body: 1 }, 'ok', null])(
+    'does not take %j for a reply',
+    async (value) => {
+      await daemon((socket, request) => void socket.write(Buffer.concat([encodeFrame(value), encodeFrame({ ok: true, body: request })])));
+      const events: unknown[] = [];
+      const { ask } = await connection((event) => events.push(event));
+      expect(await ask(rules(1))).toEqual(rules(1));
+      expect(events).toEqual([value]);
+    },
+  );
+
   it('is not confused by a request that is too large to send', async () => {
     await daemon(echo);
     const { ask } = await connection();

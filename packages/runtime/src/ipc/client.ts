@@ -102,5 +102,10 @@ function unreachable(path: string, reason: string, errno?: string): SentinelErro
 }
 
 function isReply(value: unknown): value is Reply {
-  return typeof value === 'object' && value !== null && 'ok' in value && typeof value.ok === 'boolean';
+  if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
+  return value.ok === true || (value.ok === false && 'error' in value && hasMessage(value.error));
+}
+
+function hasMessage(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';
 }

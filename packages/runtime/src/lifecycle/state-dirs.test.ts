@@ -1,15 +1,19 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { statePaths, type StatePaths } from '../config/state-dir.ts';
 import type { DaemonAccounts } from './accounts.ts';
+import { endProgram, startProgram, type Program } from './fixtures/program.fixture.ts';
 import { makeStateDirs } from './state-dirs.ts';
 
 const isRoot = process.getuid?.() === 0;
 const uid = process.getuid?.() ?? -1;
 const gid = process.getgid?.() ?? -1;
 const ACCOUNTS: DaemonAccounts = { collectorUid: 61_184, agentUid: 61_185, operatorsGid: 61_190, auditorsGid: 61_191, configured: true };
+
+const MAKE = new URL('fixtures/make-dirs.fixture.ts', import.meta.url);
+const programs: Program[] = [];
 
 let directory = '';
 let paths: StatePaths = statePaths('/');
@@ -18,7 +22,10 @@ beforeEach(() => {
   chmodSync(directory, 0o755);
   paths = statePaths(join(directory, 'lib', 'state'));
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  await Promise.all(programs.splice(0).map(endProgram));
+  rmSync(directory, { recursive: true, force: true });
+});
 
 /** Mode, owner and group of each directory, by its path below the state directory. */
 function table(): Record<string, string> {
@@ -148,6 +155,25 @@ describe('makeStateDirs', () => {
     chownSync(paths.root, 61_200, 61_200);
     refuses(paths.root, 'belongs to uid 61200, not 0', 'chown -R 0:0', ACCOUNTS);
     refuses(paths.root, 'belongs to uid 61200, not 0', 'chown -R 0:0');
+  });
+
+  it('lets daemons start at once: none finds a directory that is half made', async () => {
+    const children = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const program = startProgram(MAKE, isRoot ? ['apart'] : []);
+        programs.push(program);
+        expect(await program.line()).toBe('ready');
+        return program;
+      }),
+    );
+    for (let round = 0; round < 20; round++) {
+      paths = statePaths(join(directory, `state-${round}`));
+      const atMs = Date.now() + 5;
+      for (const child of children) child.write(`${paths.root} ${atMs}`);
+      expect(await Promise.all(children.map((child) => child.line()))).toEqual(['made', 'made', 'made']);
+      expect(table()).toEqual(isRoot ? APART : OWN);
+      expect(readdirSync(paths.root, { recursive: true })).toHaveLength(7);
+    }
   });
 
   it('says so where nothing can be made', () => {

@@ -3,9 +3,9 @@
  * given away: a directory that has the wrong owner is an error with the command that mends it, because chown of what
  * an unprivileged user could have planted is how root gets tricked.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SentinelError, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import type { StatePaths } from '../config/state-dir.ts';
 import type { DaemonAccounts } from './accounts.ts';
 
@@ -53,15 +53,29 @@ function makeParents(path: string, asRoot: boolean): void {
 function makeDirectory({ path, mode, uid, gid }: Wanted): void {
   let status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) {
-    mkdirSync(path, { mode: 0o700 });
-    if (uid !== process.getuid?.() || gid !== process.getgid?.()) chownSync(path, uid, gid);
-    chmodSync(path, mode);
+    makeWhole({ path, mode, uid, gid });
     status = lstatSync(path);
   }
   if (!status.isDirectory()) throw unusable(path, 'is not a directory', `move it away: ls -ld ${path}`);
   if (status.uid !== uid)
     throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, `after looking at what is in it: chown -R ${uid}:${gid} ${path}`);
   if ((status.mode & 0o022) !== 0) throw unusable(path, 'can be written by its group or by others', `chmod ${mode.toString(8)} ${path}`);
+}
+
+/** A daemon that starts at the same time may be making the same: it must not find a directory without its owner. */
+function makeWhole(wanted: Wanted): void {
+  const { path, mode, uid, gid } = wanted;
+  const isOwn = uid === process.getuid?.() && gid === process.getgid?.();
+  const draft = isOwn ? path : `${path}.${process.pid}`;
+  try {
+    mkdirSync(draft, { mode: 0o700 });
+    if (!isOwn) chownSync(draft, uid, gid);
+    chmodSync(draft, mode);
+    if (!isOwn) renameSync(draft, path);
+  } catch (cause) {
+    if (!isOwn) rmSync(draft, { recursive: true, force: true });
+    if (errnoOf(cause) !== 'ENOTEMPTY' && errnoOf(cause) !== 'EEXIST') throw cause;
+  }
 }
 
 function unusable(path: string, what: string, hint: string): SentinelError {

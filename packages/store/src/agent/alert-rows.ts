@@ -67,7 +67,7 @@ export function alertOf(finding: Finding, origin: AlertOrigin, nowMs: number): O
 }
 
 /** The rule's name and the first process: "Shell below a web server: bash (pid 4242) and 2 more". */
-export function titleOf(finding: Finding): string {
+function titleOf(finding: Finding): string {
   const [first, ...others] = finding.processes;
   if (first === undefined) return finding.ruleName;
   return `${finding.ruleName}: ${first.name} (pid ${first.pid})${others.length === 0 ? '' : ` and ${others.length} more`}`;

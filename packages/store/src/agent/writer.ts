@@ -16,7 +16,7 @@ import { type SavedRules, prepareRuleRows } from './rule-rows.ts';
 
 export { MAX_AUDIT_DATA_BYTES } from './audit-outbox.ts';
 export type { DeliveryAttempt, PendingDelivery, PendingOptions } from './deliveries.ts';
-export type { FindingContext, RecordedFindings, Sink } from './findings.ts';
+export type { FindingContext, RecordedFindings } from './findings.ts';
 export type { SavedRules } from './rule-rows.ts';
 
 export type AgentWriterOptions = {

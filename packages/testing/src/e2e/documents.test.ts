@@ -37,7 +37,12 @@ function shell(command: string, cwd: string, stdio: 'pipe' | 'ignore' = 'pipe'):
     cwd,
     stdio,
     encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1', XDG_STATE_HOME: directory, PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}` },
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      XDG_STATE_HOME: directory,
+      PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`,
+    },
     timeout: 60_000,
   });
   return { status, stdout, stderr };
@@ -46,8 +51,15 @@ function shell(command: string, cwd: string, stdio: 'pipe' | 'ignore' = 'pipe'):
 /** The lines that a document shows after a prompt, and those of its blocks of shell. */
 function commandsOf(document: string): readonly string[] {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  const prompts = [...text.matchAll(/^```console\n([^]*?)^```/gm)].flatMap(([, block]) => (block ?? '').split('\n').filter((line) => line.startsWith('$ ')).map((line) => line.slice(2)));
-  const scripts = [...text.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block]) => (block ?? '').split('\n').filter((line) => line !== ''));
+  const prompts = [...text.matchAll(/^```console\n([^]*?)^```/gm)].flatMap(([, block]) =>
+    (block ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('$ '))
+      .map((line) => line.slice(2)),
+  );
+  const scripts = [...text.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block]) =>
+    (block ?? '').split('\n').filter((line) => line !== ''),
+  );
   return [...prompts, ...scripts];
 }
 
@@ -84,7 +96,8 @@ describe('docs/cli.md', () => {
     scratch = join(directory, 'scratch');
     mkdirSync(join(scratch, 'my-rules'), { recursive: true });
     const rules = join(ROOT, 'packages', 'detection', 'rules', 'impact');
-    for (const name of ['cryptocurrency-miner.yaml', 'cryptocurrency-miner.case.yaml']) copyFileSync(join(rules, name), join(scratch, 'my-rules', name));
+    for (const name of ['cryptocurrency-miner.yaml', 'cryptocurrency-miner.case.yaml'])
+      copyFileSync(join(rules, name), join(scratch, 'my-rules', name));
     copyFileSync(join(rules, 'cryptocurrency-miner.yaml'), join(scratch, 'one.yaml'));
     writeFileSync(join(scratch, 'config.yaml'), 'collection:\n  interval: 5s\n');
   });
