@@ -14,7 +14,7 @@ export default defineConfig({
       provider: 'v8',
       reporter: ['text-summary'],
       include: ['packages/*/src/**/*.ts'],
-      exclude: ['**/*.test.ts', 'packages/testing/**'],
+      exclude: ['**/*.test.ts', '**/fixtures/**', '**/*.fixture.ts', 'packages/testing/**'],
     },
   },
 });

@@ -1,28 +1,28 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../checks/finding.ts';
 
-type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
+type Ended = { readonly pid: number; readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
-/** Runs a benchmark whose processes can be told by `mark` in their environment; sends SIGINT once it says `until`. */
-function bench(words: readonly string[], mark: string, until?: RegExp): Promise<Ended> {
+/** Runs a benchmark whose processes can be told by `mark` in their environment; sends a signal once processes sleep. */
+function bench(words: readonly string[], mark: string, signal?: NodeJS.Signals): Promise<Ended> {
   const child = spawn(process.execPath, ['--conditions=sentineld-source', 'scripts/bench.ts', ...words], {
     cwd: REPOSITORY,
     env: { ...process.env, SENTINELD_BENCH_TEST: mark },
   });
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => (text.stdout += bytes.toString()));
-  let interrupted = false;
+  let signalled = false;
   child.stderr.on('data', (bytes: Buffer) => {
     text.stderr += bytes.toString();
-    if (interrupted || until?.test(text.stderr) !== true) return;
-    interrupted = true;
-    child.kill('SIGINT');
+    if (signal === undefined || signalled || !text.stderr.includes('processes asleep')) return;
+    signalled = true;
+    child.kill(signal);
   });
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, ...text })));
+  return new Promise((resolve) => child.once('close', (status) => resolve({ pid: child.pid ?? -1, status, ...text })));
 }
 
 function processesWith(mark: string): string[] {
@@ -35,9 +35,8 @@ function processesWith(mark: string): string[] {
   });
 }
 
-function directories(): string[] {
-  const parent = join(REPOSITORY, 'build', 'bench');
-  return existsSync(parent) ? readdirSync(parent) : [];
+function directoriesOf(pid: number): string[] {
+  return readdirSync(join(REPOSITORY, 'build', 'bench')).filter((name) => name.startsWith(`run-${pid}-`));
 }
 
 /** Names of everything in a JSON value, nested ones with dots. */
@@ -52,23 +51,28 @@ describe('the short form of a benchmark', { timeout: 60_000 }, () => {
     ['store', ['ratios.rowsPerCpuSecond', 'figures.write.bytesPerRow', 'figures.day.bytesPerRow', 'figures.read.oldFull.wallMs']],
   ])('%s ends with one line of JSON and leaves nothing behind', async (name, expected) => {
     const mark = randomUUID();
-    const before = directories();
-    const { status, stdout, stderr } = await bench([name, '--quick'], mark);
+    const { pid, status, stdout, stderr } = await bench([name, '--quick'], mark);
     const line = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Readonly<Record<string, unknown>>;
     // A machine without psutil or gcc says so, and is not well.
     expect([status, line['ok']], stderr).toEqual('missing' in line ? [1, false] : [0, true]);
     expect(line).toMatchObject({ bench: name, quick: true });
     expect(keysOf(line)).toEqual(expect.arrayContaining(expected));
     expect(processesWith(mark)).toEqual([]);
-    expect(directories().filter((directory) => !before.includes(directory))).toEqual([]);
+    expect(directoriesOf(pid)).toEqual([]);
   });
 
   it('leaves nothing behind when it is interrupted while processes sleep', async () => {
     const mark = randomUUID();
-    const { status, stdout } = await bench(['enumerate', '--quick'], mark, /processes asleep/);
-    expect(status).toBe(130);
-    expect(stdout).toBe('');
+    const { pid, status, stdout } = await bench(['enumerate', '--quick'], mark, 'SIGINT');
+    expect([status, stdout]).toEqual([130, '']);
     expect(processesWith(mark)).toEqual([]);
+    expect(directoriesOf(pid)).toEqual([]);
+  });
+
+  it('leaves no process behind when it is killed', async () => {
+    const mark = randomUUID();
+    await bench(['enumerate', '--quick'], mark, 'SIGKILL');
+    await expect.poll(() => processesWith(mark), { timeout: 10_000 }).toEqual([]);
   });
 });
 

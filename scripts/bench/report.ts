@@ -32,7 +32,7 @@ export function atLeast(name: string, found: number | null, limit: number, unit 
   return { name, found, limit, sense: 'at least', unit };
 }
 
-export function isMet({ found, limit, sense }: Target): boolean {
+function isMet({ found, limit, sense }: Target): boolean {
   return found !== null && (sense === 'at most' ? found <= limit : found >= limit);
 }
 

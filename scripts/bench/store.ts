@@ -14,7 +14,7 @@ import { compareStores, measureReads } from './store-reads.ts';
 
 type Form = { readonly processes: number; readonly scans: number; readonly passes: number; readonly dayScans: number };
 
-const FULL: Form = { processes: 10_000, scans: 100, passes: 3, dayScans: 86_400_000 / SCAN_INTERVAL_MS };
+const FULL: Form = { processes: 10_000, scans: 60, passes: 3, dayScans: 86_400_000 / SCAN_INTERVAL_MS };
 const QUICK: Form = { processes: 200, scans: 20, passes: 1, dayScans: 60 };
 
 /** Of events.db (packages/store/src/events/writer.ts), and what better-sqlite3 takes unless told. */

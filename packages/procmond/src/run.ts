@@ -6,7 +6,8 @@ import type { Request } from '@sentineld/model/request';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
-import { serveSocket, type Peer, type Refused, type SocketServer } from '@sentineld/runtime/ipc/server';
+import { createRefusalLog, type RefusalLog, type RefusalRecord } from '@sentineld/runtime/ipc/refusal-log';
+import { serveSocket, type Peer, type SocketServer } from '@sentineld/runtime/ipc/server';
 import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
 import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
@@ -64,7 +65,8 @@ export async function run(options: RunOptions): Promise<void> {
     fileLimitBytes: config.collection.hash_file_limit,
     onError: (cause) => log.error({ error: messageOf(cause) }, 'hashing.failed'),
   });
-  const daemon: Daemon = { log, lock, source, collector, servers, ...stores };
+  const refusals = createRefusalLog((data) => recordRefusal(stores.ledger, log, data));
+  const daemon: Daemon = { log, lock, source, collector, servers, refusals, ...stores };
   if (options.once) {
     const scan = collector.scanOnce();
     process.stdout.write(`${JSON.stringify(scan)}\n`);
@@ -79,7 +81,7 @@ export async function run(options: RunOptions): Promise<void> {
     ledger: stores.ledger,
     privileges,
   };
-  servers.push(...(await openSockets(loaded, paths, context, log)));
+  servers.push(...(await openSockets(loaded, paths, context, refusals)));
   listenForStop({
     watchParent: options.supervised,
     onStop: (reason) => {
@@ -98,6 +100,7 @@ type Daemon = Stores & {
   readonly source: ProcessSource;
   readonly collector: Collector;
   readonly servers: readonly SocketServer[];
+  readonly refusals: RefusalLog;
 };
 
 function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: SettledPrivileges): Stores {
@@ -127,13 +130,18 @@ function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: Settled
 }
 
 /** The operators' socket and the agent's; what is not permitted is recorded. */
-async function openSockets(loaded: LoadedConfig, paths: StatePaths, context: AnswerContext, log: Logger): Promise<readonly SocketServer[]> {
+async function openSockets(
+  loaded: LoadedConfig,
+  paths: StatePaths,
+  context: AnswerContext,
+  refusals: RefusalLog,
+): Promise<readonly SocketServer[]> {
   const ownUid = process.getuid?.() ?? -1;
   const agentUid = daemonAccounts(loaded.config).agentUid;
   const shared = {
     credentialsOf: peerCredentialsReader(),
     answer: async (request: Request, peer: Peer) => answer(context, request, peer),
-    onRefused: (refused: Refused) => recordRefusal(context.ledger, log, refused),
+    onRefused: refusals.note,
   };
   return [
     await serveSocket({
@@ -154,8 +162,7 @@ async function openSockets(loaded: LoadedConfig, paths: StatePaths, context: Ans
   ];
 }
 
-function recordRefusal(ledger: LedgerWriter, log: Logger, refused: Refused): void {
-  const data = { role: refused.peer.role, peer: refused.peer.credentials, reason: refused.reason };
+function recordRefusal(ledger: LedgerWriter, log: Logger, data: RefusalRecord): void {
   log.warn(data, 'request.refused');
   try {
     ledger.append('procmond', [{ action: 'request_refused', data }]);
@@ -167,6 +174,7 @@ function recordRefusal(ledger: LedgerWriter, log: Logger, refused: Refused): voi
 async function finish(daemon: Daemon, reason: string, status: number): Promise<void> {
   daemon.collector.stop();
   for (const server of daemon.servers) await server.close();
+  daemon.refusals.flush();
   // Each whatever becomes of the others: on a full disk nothing can be moved out of the WAL, and nothing is lost there.
   const attempt = (failure: string, work: () => void): void => {
     try {

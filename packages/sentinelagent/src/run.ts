@@ -14,7 +14,8 @@ import type { Config } from '@sentineld/runtime/config/config';
 import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
-import { serveSocket, type Refused, type SocketServer } from '@sentineld/runtime/ipc/server';
+import { createRefusalLog } from '@sentineld/runtime/ipc/refusal-log';
+import { serveSocket, type SocketServer } from '@sentineld/runtime/ipc/server';
 import { confine, notifyServiceManager } from '@sentineld/runtime/lifecycle/confine';
 import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
@@ -197,11 +198,10 @@ async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger)
     credentialsOf: peerCredentialsReader(),
     admits: () => true,
     answer: async (request, peer) => answer(answers, request, peer),
-    onRefused: (refused: Refused) => {
-      const data = { role: refused.peer.role, peer: refused.peer.credentials, reason: refused.reason };
+    onRefused: createRefusalLog((data) => {
       log.warn(data, 'request.refused');
       answers.store.queueAudit({ action: 'request_refused', data });
-    },
+    }).note,
   });
 }
 

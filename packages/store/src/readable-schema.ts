@@ -85,7 +85,7 @@ const PROCESSES: ReadableTable = {
 
 const PROCESS_TREE: ReadableTable = {
   name: 'process_tree',
-  description: 'The newest scan as a tree, from the processes that have no parent in the scan down, 64 levels at most.',
+  description: 'The newest scan as a tree, from the processes that have no parent in the scan down to depth 64.',
   columns: [
     { name: 'pid', type: 'INTEGER', description: 'Process id.' },
     { name: 'ppid', type: 'INTEGER', description: 'Process id of the parent.' },

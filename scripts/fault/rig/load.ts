@@ -14,6 +14,7 @@ import type { Campaign } from './campaign.ts';
 import { withDatabase } from './evidence.ts';
 import { isAlive, knownProcess, signalProcess, type KnownProcess } from './processes.ts';
 import { temporaryDirectory } from './programs.ts';
+import { toolProblem } from './refusal.ts';
 import type { Site } from './site.ts';
 
 export type Load = { readonly stop: () => Promise<void> };
@@ -97,11 +98,12 @@ export function startOperator(campaign: Campaign, site: Site): Load {
   ];
   return keepDoing(campaign, 'operator', async () => {
     const words = campaign.random.pick(questions);
-    const { status, stdout, stderr } = await site.cli(...words);
+    // The ledger is not for operators to read.
+    const finished = words[0] === 'audit' ? await site.cli(...words) : await site.operator(...words);
     campaign.count('operator questions');
-    const said = `sentinelcli ${words.join(' ')}: exit status ${status ?? 'none'}`;
-    campaign.expect('cli-bug', status === 70 || status === null || /\n\s+at /.test(stderr) ? `${said}: ${stderr.slice(0, 300)}` : null);
-    campaign.expect('verify-failed', words[0] === 'audit' && status === 1 ? `${said}: ${stdout.slice(0, 300)}` : null);
+    campaign.expect('cli-bug', toolProblem(words, finished));
+    const failed = words[0] === 'audit' && finished.status === 1;
+    campaign.expect('verify-failed', failed ? `sentinelcli audit verify: ${finished.stdout.slice(0, 300)}` : null);
     await sleep(300);
   });
 }

@@ -62,6 +62,14 @@ export function remount(path: string, how: 'ro' | 'rw'): void {
   run('mount', ['-o', `remount,${how}`, path]);
 }
 
+/** Makes one directory read-only; gives what takes that back. */
+export function bindReadOnly(path: string): () => void {
+  if (!isPrivateWorld()) throw new Error('mounts would be seen by the whole host');
+  run('mount', ['--bind', path, path]);
+  run('mount', ['-o', 'remount,bind,ro', path]);
+  return () => run('umount', [path]);
+}
+
 function run(program: string, words: readonly string[]): void {
   const { status, stderr } = spawnSync(program, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr.trim()}`);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 
 const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'] as const;
-const CLI_PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000;
 
 export type Finished = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -19,8 +19,8 @@ export type Programs = {
   readonly fingerprint: string;
   /** Program and arguments to start one of them. */
   readonly command: (name: string, words: readonly string[]) => readonly [string, readonly string[]];
-  /** Runs sentinelcli on a state directory to its end. */
-  readonly cli: (stateDir: string, ...words: readonly string[]) => Promise<Finished>;
+  /** Runs sentinelcli on a state directory to its end, as this user or another. */
+  readonly cli: (stateDir: string, words: readonly string[], user?: User) => Promise<Finished>;
 };
 
 /** A directory that other users can pass through, removed at the end. Below /tmp, where built-in rules look. */
@@ -45,18 +45,24 @@ export function freezePrograms(source: string, cleanup: Cleanup): Programs {
     directory,
     fingerprint: hash.digest('hex').slice(0, 12),
     command,
-    cli: (stateDir, ...words) => finish(...command('sentinelcli', ['--state-dir', stateDir, ...words])),
+    cli: (stateDir, words, user) => {
+      const [program, programWords] = command('sentinelcli', ['--state-dir', stateDir, ...words]);
+      return finish(program, programWords, { user });
+    },
   };
 }
 
+export type User = { readonly uid: number; readonly gid: number };
+
 /** Runs a program to its end; status is null where it was ended by a signal or by impatience. */
-export function finish(program: string, words: readonly string[], patienceMs: number = CLI_PATIENCE_MS): Promise<Finished> {
+export function finish(program: string, words: readonly string[], { user }: { readonly user?: User | undefined } = {}): Promise<Finished> {
   return new Promise((resolve) => {
     const child = spawn(program, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: plainEnvironment(),
-      timeout: patienceMs,
+      timeout: PATIENCE_MS,
       killSignal: 'SIGKILL',
+      ...user,
     });
     const text = { stdout: '', stderr: '' };
     child.stdout.on('data', (bytes: Buffer) => (text.stdout += bytes.toString()));

@@ -3,14 +3,14 @@
  * outside, each as a service manager would. Whatever is started here ends with the campaign, stopped processes too.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import type { Campaign } from './campaign.ts';
 import { askAgent, askProcmond, type AgentHealth, type ProcmondHealth } from './ask.ts';
 import { eventually } from './eventually.ts';
 import { childrenOf, descendantsOf, knownProcess, signalProcess, type KnownProcess } from './processes.ts';
-import { plainEnvironment, temporaryDirectory, type Finished } from './programs.ts';
+import { plainEnvironment, temporaryDirectory, type Finished, type User } from './programs.ts';
 
 export const DAEMONS = ['procmond', 'sentinelagent'] as const;
 export type DaemonName = (typeof DAEMONS)[number];
@@ -38,7 +38,7 @@ export type SiteOptions = {
   /** KEY=VALUE, for --set. The interval is 500 ms unless given. */
   readonly settings?: readonly string[];
   /** Whoever runs the daemons, where that is not this user. */
-  readonly user?: { readonly uid: number; readonly gid: number };
+  readonly user?: User;
   readonly environment?: Readonly<Record<string, string>>;
 };
 
@@ -55,7 +55,10 @@ export type Site = {
   readonly settle: (patienceMs?: number) => Promise<AgentHealth | null>;
   /** The agent first, as the supervisor does it. */
   readonly stop: () => Promise<void>;
+  /** The command-line tool as this user. */
   readonly cli: (...words: readonly string[]) => Promise<Finished>;
+  /** As a member of the operators' group, who may read events and alerts; as this user where there are no others. */
+  readonly operator: (...words: readonly string[]) => Promise<Finished>;
   /** All that a daemon has written to its standard error. */
   readonly log: (name: DaemonName) => string;
   /** How a daemon ended, and the newest of what it wrote that was not routine. */
@@ -64,6 +67,8 @@ export type Site = {
   readonly stackTrace: () => string | null;
 };
 
+/** Not among those that the daemons become. */
+const OPERATOR_UID = 61_100;
 const STOP_PATIENCE_MS = 15_000;
 const SETTLE_PATIENCE_MS = 30_000;
 
@@ -114,7 +119,8 @@ export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {
     stop: async () => {
       for (const name of DAEMONS.toReversed()) await running(name)?.stop();
     },
-    cli: (...words) => campaign.programs.cli(stateDir, ...words),
+    cli: (...words) => campaign.programs.cli(stateDir, words),
+    operator: (...words) => campaign.programs.cli(stateDir, words, operatorOf(paths)),
     log,
     lastWords: (name) => {
       const end = daemons.get(name)?.end() ?? null;
@@ -127,6 +133,11 @@ export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {
     },
     stackTrace: () => DAEMONS.map((name) => stackIn(name, log(name))).find((found) => found !== null) ?? null,
   };
+}
+
+/** Without an account, in the group that the directory of events belongs to. */
+function operatorOf(paths: StatePaths): User | undefined {
+  return process.getuid?.() === 0 ? { uid: OPERATOR_UID, gid: statSync(paths.eventsDir).gid } : undefined;
 }
 
 function stackIn(name: string, text: string): string | null {
