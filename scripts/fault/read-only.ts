@@ -50,6 +50,8 @@ async function refuseReadOnly(campaign: Campaign, site: Site, part: string, writ
   const undo = makeReadOnly(site.stateDir, part);
   try {
     for (const name of DAEMONS) {
+      // The agent that waits for a procmond which cannot run shows nothing.
+      if (name === 'sentinelagent' && !writers.includes(name)) continue;
       const trial = await tryStart(site, name);
       campaign.count('trials');
       campaign.say(`${what}: ${name}: ${describeTrial(trial).slice(0, 150)}`);

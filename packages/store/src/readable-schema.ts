@@ -153,5 +153,5 @@ const COVERAGE: ReadableTable = {
 /** What rules may read. */
 export const EVENTS_SCHEMA: ReadableSchema = {
   tables: [PROCESSES, PROCESS_SNAPSHOTS, PROCESS_TREE, SCAN_METADATA, COVERAGE],
-  hiddenTables: ['collector_run', 'scan', 'executable', 'process_image', 'process_sample'],
+  hiddenTables: ['collector_run', 'scan', 'scan_level', 'executable', 'process_image', 'process_sample'],
 };

@@ -4,10 +4,11 @@
  */
 import type { ProcessImage } from '@sentineld/model/process';
 import type { WriterDatabase } from '../open.ts';
-import { LIVE } from './migrations.ts';
+import { LIVE_LEVEL, placeOfInterval } from './scan-interval.ts';
 
 export type LiveImage = {
   readonly imageId: number;
+  readonly firstScan: number;
   readonly startTicks: number;
   readonly executableId: number | null;
   /** The very object that was stored; null for one that was read back, which is compared by its fingerprint. */
@@ -22,6 +23,7 @@ export type LiveImage = {
 
 type StoredImage = {
   id: number;
+  first_scan: number;
   pid: number;
   start_ticks: number;
   boot_id: string;
@@ -38,19 +40,35 @@ type StoredImage = {
   unseen: string | null;
 };
 
+/** Ends an image with the scan that saw it last. */
+export type EndImage = (image: Pick<LiveImage, 'imageId' | 'firstScan'>, lastScan: number, endedBy: 'stopped' | 'changed') => void;
+
+export function prepareEndImage(db: WriterDatabase): EndImage {
+  const statement = db.prepare('UPDATE process_image SET last_scan = ?, level = ?, node = ?, ended_by = ? WHERE id = ?');
+  return ({ imageId, firstScan }, lastScan, endedBy) => {
+    const { level, node } = placeOfInterval(firstScan, lastScan);
+    statement.run(lastScan, level, node, endedBy, imageId);
+  };
+}
+
 /** Live images of the file by pid; those of another boot are ended with the scan that saw them last. */
 export function loadLiveImages(db: WriterDatabase, bootId: string): Map<number, LiveImage> {
-  db.prepare(
-    `UPDATE process_image SET last_scan = (SELECT max(id) FROM scan), ended_by = 'stopped'
-     WHERE last_scan = ${LIVE} AND run_id IN (SELECT id FROM collector_run WHERE boot_id <> ?)`,
-  ).run(bootId);
-  const rows = db.prepare<[], StoredImage>(
-    `SELECT i.*, r.boot_id FROM process_image i JOIN collector_run r ON r.id = i.run_id WHERE i.last_scan = ${LIVE}`,
-  );
+  const newestScan = db.prepare<[], number>('SELECT max(id) FROM scan').pluck().get() ?? 0;
+  const endImage = prepareEndImage(db);
+  const rows = db
+    .prepare<[], StoredImage>(
+      `SELECT i.*, r.boot_id FROM process_image i JOIN collector_run r ON r.id = i.run_id WHERE i.level = ${LIVE_LEVEL}`,
+    )
+    .all();
   const live = new Map<number, LiveImage>();
-  for (const row of rows.iterate()) {
+  for (const row of rows) {
+    if (row.boot_id !== bootId) {
+      endImage({ imageId: row.id, firstScan: row.first_scan }, newestScan, 'stopped');
+      continue;
+    }
     live.set(row.pid, {
       imageId: row.id,
+      firstScan: row.first_scan,
       startTicks: row.start_ticks,
       executableId: row.executable_id,
       image: null,

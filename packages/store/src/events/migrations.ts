@@ -3,8 +3,9 @@
  * changes often is stored when it did (docs/adr/0002-storage.md has the measurements). Readers see the views.
  */
 import type { Migration } from '../migrations/migrate.ts';
+import { LIVE_LEVEL, LIVE_NODE, nodeAroundSql } from './scan-interval.ts';
 
-/** `last_scan` of an image that the newest scan still saw: larger than any scan id, so that BETWEEN needs no NULL. */
+/** `last_scan` of an image that the newest scan still saw: larger than any scan id, so that comparing needs no NULL. */
 export const LIVE: number = Number.MAX_SAFE_INTEGER;
 
 const TABLES = `
@@ -63,6 +64,8 @@ CREATE TABLE process_image (
   id INTEGER PRIMARY KEY,
   first_scan INTEGER NOT NULL,
   last_scan INTEGER NOT NULL,
+  level INTEGER NOT NULL,
+  node INTEGER NOT NULL,
   run_id INTEGER NOT NULL REFERENCES collector_run (id),
   pid INTEGER NOT NULL,
   start_ticks INTEGER NOT NULL,
@@ -84,7 +87,12 @@ CREATE TABLE process_image (
   ended_by TEXT CHECK (ended_by IN ('stopped', 'changed'))
 ) STRICT;
 CREATE UNIQUE INDEX process_image_pid ON process_image (pid, last_scan);
-CREATE INDEX process_image_last_scan ON process_image (last_scan, first_scan);
+CREATE INDEX process_image_interval ON process_image (level, node, last_scan, first_scan);
+
+-- The levels of the interval tree. Without its statistics SQLite takes the table for a large one.
+CREATE TABLE scan_level (n INTEGER PRIMARY KEY) STRICT;
+INSERT INTO scan_level WITH RECURSIVE level (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM level WHERE n < ${LIVE_LEVEL}) SELECT n FROM level;
+ANALYZE scan_level;
 
 CREATE TABLE process_sample (
   image_id INTEGER NOT NULL REFERENCES process_image (id),
@@ -96,43 +104,51 @@ CREATE TABLE process_sample (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** The columns of process_snapshots, over scan `s`, image `i`, run `r`, executable `e` and sample `x`. */
-const SNAPSHOT_COLUMNS = `
+/** The columns that both views of processes have, over scan `s`, image `i`, run `r`; of the rest each says where it is. */
+const snapshotColumns = (of: {
+  readonly exePath: string;
+  readonly exeHash: string;
+  readonly sample: (column: string) => string;
+}): string => `
   s.id * 4194304 + i.pid AS id,
   s.id AS scan_id,
   s.start_time_ms AS timestamp_ms,
   i.pid AS pid,
   i.ppid AS ppid,
   i.name AS name,
-  e.path AS exe_path,
+  ${of.exePath} AS exe_path,
   i.command_line AS command_line,
   i.start_time_ms AS start_time,
-  x.cpu_percent AS cpu_percent,
-  x.memory_bytes AS memory_bytes,
-  x.status AS status,
-  e.sha256 AS exe_hash,
+  ${of.sample('cpu_percent')} AS cpu_percent,
+  ${of.sample('memory_bytes')} AS memory_bytes,
+  ${of.sample('status')} AS status,
+  ${of.exeHash} AS exe_hash,
   'sha256' AS hash_algorithm,
   i.user_name AS user_name,
   i.user_id AS user_id,
-  json_object('boot_id', r.boot_id, 'start_ticks', i.start_ticks, 'gid', i.group_id, 'session', i.session_id,
-    'tty', i.tty_number, 'unseen', json(coalesce(i.unseen, '[]'))) AS platform_data`;
+  json_object('boot_id', (SELECT r.boot_id FROM collector_run r WHERE r.id = i.run_id), 'start_ticks', i.start_ticks, 'gid', i.group_id,
+    'session', i.session_id, 'tty', i.tty_number, 'unseen', json(coalesce(i.unseen, '[]'))) AS platform_data`;
 
-/** Each of these finds at most one row by a unique key, so SQLite leaves out those whose columns a query does not use. */
-const SNAPSHOT_JOINS = `
-  LEFT JOIN collector_run r ON r.id = i.run_id
-  LEFT JOIN executable e ON e.id = i.executable_id
-  LEFT JOIN process_sample x ON x.image_id = i.id
-    AND x.scan_id = (SELECT max(y.scan_id) FROM process_sample y WHERE y.image_id = i.id AND y.scan_id <= s.id)`;
+/** History is mostly counted or read by a few columns: what is not asked for is not looked up. */
+const LOOKED_UP_COLUMNS = snapshotColumns({
+  exePath: '(SELECT e.path FROM executable e WHERE e.id = i.executable_id)',
+  exeHash: '(SELECT e.sha256 FROM executable e WHERE e.id = i.executable_id)',
+  sample: (column) =>
+    `(SELECT x.${column} FROM process_sample x WHERE x.image_id = i.id AND x.scan_id <= s.id ORDER BY x.scan_id DESC LIMIT 1)`,
+});
+
+/** Rules name a column of the newest scan again and again: it is looked up once per row. */
+const JOINED_COLUMNS = snapshotColumns({ exePath: 'e.path', exeHash: 'e.sha256', sample: (column) => `x.${column}` });
 
 const VIEWS = `
 CREATE VIEW process_snapshots AS
-SELECT ${SNAPSHOT_COLUMNS}
+SELECT ${LOOKED_UP_COLUMNS}
 FROM scan s
-JOIN process_image i ON i.last_scan >= s.id AND i.first_scan <= s.id
-${SNAPSHOT_JOINS};
+JOIN scan_level v
+JOIN process_image i ON i.level = v.n AND i.node = ${nodeAroundSql('s.id', 'v.n')} AND i.last_scan >= s.id AND i.first_scan <= s.id;
 
 CREATE VIEW processes AS
-SELECT ${SNAPSHOT_COLUMNS},
+SELECT ${JOINED_COLUMNS},
   i.cmdline AS cmdline,
   p.name AS parent_name,
   pe.path AS parent_exe,
@@ -141,21 +157,23 @@ SELECT ${SNAPSHOT_COLUMNS},
   i.is_kthread AS is_kthread
 FROM process_image i
 CROSS JOIN scan s ON s.id = (SELECT max(id) FROM scan)
-${SNAPSHOT_JOINS}
+  LEFT JOIN executable e ON e.id = i.executable_id
+  LEFT JOIN process_sample x ON x.image_id = i.id
+    AND x.scan_id = (SELECT max(y.scan_id) FROM process_sample y WHERE y.image_id = i.id AND y.scan_id <= s.id)
   LEFT JOIN process_image p ON p.pid = i.ppid AND p.last_scan = ${LIVE}
   LEFT JOIN executable pe ON pe.id = p.executable_id
-WHERE i.last_scan = ${LIVE};
+WHERE i.level = ${LIVE_LEVEL} AND i.node = ${LIVE_NODE};
 
 CREATE VIEW process_tree AS
 WITH RECURSIVE tree (pid, ppid, name, executable_id, root_pid, depth, path) AS (
   SELECT i.pid, i.ppid, i.name, i.executable_id, i.pid, 0, i.name
   FROM process_image i
-  WHERE i.last_scan = ${LIVE}
+  WHERE i.level = ${LIVE_LEVEL} AND i.node = ${LIVE_NODE}
     AND NOT EXISTS (SELECT 1 FROM process_image p WHERE p.pid = i.ppid AND p.last_scan = ${LIVE})
   UNION ALL
   SELECT c.pid, c.ppid, c.name, c.executable_id, t.root_pid, t.depth + 1, t.path || ' > ' || c.name
   FROM tree t
-  JOIN process_image c ON c.ppid = t.pid AND c.last_scan = ${LIVE}
+  JOIN process_image c ON c.ppid = t.pid AND c.level = ${LIVE_LEVEL} AND c.node = ${LIVE_NODE}
   WHERE t.depth < 64
 )
 SELECT t.pid AS pid, t.ppid AS ppid, t.name AS name, e.path AS exe_path, t.root_pid AS root_pid, t.depth AS depth, t.path AS path

@@ -9,8 +9,9 @@ import type { Scan } from '@sentineld/model/scan';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
 import { openWriter, stopWriter, type WriterDatabase } from '../open.ts';
 import { createExecutableTable, type ExecutableTable } from './executable-table.ts';
-import { commandLineOf, fingerprintOf, loadLiveImages, unseenOf, type LiveImage } from './live-images.ts';
+import { commandLineOf, fingerprintOf, loadLiveImages, prepareEndImage, unseenOf, type LiveImage } from './live-images.ts';
 import { EVENTS_MIGRATIONS, LIVE } from './migrations.ts';
+import { LIVE_LEVEL, LIVE_NODE } from './scan-interval.ts';
 
 /** Pages of the newest images and of the indexes; the rest of a scan is written, not read. */
 const CACHE_KIB = 4096;
@@ -96,11 +97,11 @@ function prepareStatements(db: WriterDatabase) {
     ),
     finishScan: db.prepare('UPDATE scan SET started = ?, changed = ?, stopped = ?, hashes_pending = ?, hashes_unreadable = ? WHERE id = ?'),
     insertImage: db.prepare(
-      `INSERT INTO process_image (first_scan, last_scan, run_id, pid, start_ticks, ppid, name, executable_id, exe_deleted, command_line, cmdline,
+      `INSERT INTO process_image (first_scan, last_scan, level, node, run_id, pid, start_ticks, ppid, name, executable_id, exe_deleted, command_line, cmdline,
          start_time_ms, user_id, user_name, group_id, session_id, tty_number, is_kthread, unseen, begun_by)
-       VALUES (?, ${LIVE}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ${LIVE}, ${LIVE_LEVEL}, ${LIVE_NODE}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    endImage: db.prepare('UPDATE process_image SET last_scan = ?, ended_by = ? WHERE id = ?'),
+    endImage: prepareEndImage(db),
     insertSample: db.prepare('INSERT INTO process_sample (image_id, scan_id, cpu_percent, memory_bytes, status) VALUES (?, ?, ?, ?, ?)'),
   };
 }
@@ -223,6 +224,7 @@ function beginImage(writer: ScanWriter, process: ProcessRecord, scanId: number, 
   counts.rows++;
   const live: LiveImage = {
     imageId: Number(lastInsertRowid),
+    firstScan: scanId,
     startTicks: process.startTicks,
     executableId,
     image,
@@ -244,7 +246,7 @@ function endImage(
   endedBy: 'stopped' | 'changed',
   counts: Counts,
 ): void {
-  writer.statements.endImage.run(lastScan, endedBy, live.imageId);
+  writer.statements.endImage(live, lastScan, endedBy);
   if (live.executableId !== null && live.image !== null) writer.state.executables.release(live.executableId);
   if (endedBy === 'stopped') counts.stopped++;
   counts.rows++;
