@@ -6,7 +6,7 @@ import type { AuditEntry, LedgerHead } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import { CHAIN_START, type ChainPosition, type LedgerFailure, checkEntry, headOf } from './chain.ts';
 
-export type { LedgerFailure, LedgerFault } from './chain.ts';
+export type { LedgerFailure } from './chain.ts';
 
 /** A head that somebody else keeps: the agent's file, a running procmond, a note on paper. */
 export type LedgerWitness = {
