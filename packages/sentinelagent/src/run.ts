@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { AuditEvent } from '@sentineld/model/audit';
 import { messageOf } from '@sentineld/model/error';
 import type { ProcmondReply } from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
@@ -200,7 +201,7 @@ async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger)
     answer: async (request, peer) => answer(answers, request, peer),
     onRefused: createRefusalLog((data) => {
       log.warn(data, 'request.refused');
-      answers.store.queueAudit({ action: 'request_refused', data });
+      queueOrLog(answers.store, log, { action: 'request_refused', data });
     }).note,
   });
 }
@@ -225,16 +226,30 @@ async function finish(daemon: Daemon, reason: string, status: number): Promise<v
   await daemon.server.close();
   // A rule that runs is not waited for longer than this; its cycle is run again after the next start.
   await Promise.race([daemon.queue.stop(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
-  daemon.store.queueAudit({ action: 'stop', data: { reason } });
+  queueOrLog(daemon.store, daemon.log, { action: 'stop', data: { reason } });
   await Promise.race([daemon.link.forwardAudit(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
   daemon.link.stop();
   await Promise.race([daemon.executor.close(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
   for (const sink of daemon.sinks.values()) sink.close();
-  daemon.store.stop();
+  try {
+    daemon.store.stop();
+  } catch (cause) {
+    // On a full disk nothing can be moved out of the log, and nothing is lost there.
+    daemon.log.error({ error: messageOf(cause) }, 'agent.checkpoint_failed');
+  }
   daemon.lock.release();
   daemon.log.info({ reason }, 'sentinelagent.stopped');
   // Not by running out of work: that would close the database, and readers could not open it any more.
   process.exit(status);
+}
+
+/** Where nobody waits for an error: an entry that cannot be kept is at least in the log. */
+function queueOrLog(store: Pick<AgentWriter, 'queueAudit'>, log: Logger, event: AuditEvent): void {
+  try {
+    store.queueAudit(event);
+  } catch (cause) {
+    log.error({ error: messageOf(cause), action: event.action }, 'audit.queue_failed');
+  }
 }
 
 /** The bundle has every program in one folder. */

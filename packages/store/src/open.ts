@@ -7,7 +7,7 @@ import { chmodSync, closeSync, constants, fchmodSync, fsyncSync, lstatSync, open
 import { dirname, resolve } from 'node:path';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import Database from 'better-sqlite3';
-import { type Migration, migrate } from './migrations/migrate.ts';
+import { type Migration, migrate, refuseNewer } from './migrations/migrate.ts';
 
 export type WriterDatabase = Database.Database;
 
@@ -40,6 +40,7 @@ export function openWriter(options: WriterOptions): WriterDatabase {
   let db: WriterDatabase | undefined;
   try {
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
+    refuseNewer(db, options.migrations);
     // Decided before the first page exists: it cannot be changed afterwards without rewriting the file.
     db.pragma('auto_vacuum = INCREMENTAL');
     const pragmas = writerPragmas(options);
@@ -50,7 +51,8 @@ export function openWriter(options: WriterOptions): WriterDatabase {
     assertPragmas(db, pragmas);
     return db;
   } catch (thrown) {
-    db?.close();
+    // Closing would empty and remove the log of a file that was refused, and with it the readers' way in.
+    if (db !== undefined) leaveOpen(db);
     throw storeErrorFrom(thrown, path);
   }
 }

@@ -55,7 +55,8 @@ export function createDeliverer(
   return {
     // One at a time, so that no delivery is made twice by two drains.
     drain: () => {
-      queue = queue.then(drainOnce);
+      // A drain that failed, on a full disk for instance, does not keep later ones from being tried.
+      queue = queue.catch(() => undefined).then(drainOnce);
       return queue;
     },
     failed: () => failed,

@@ -114,10 +114,11 @@ async function runInSandbox(
   try {
     // The names of the columns come with the judgement: an answer without rows has them too.
     const judging = client.validate(work.sql);
+    // Whoever waits for the judgement is told; nobody may be waiting yet when it fails.
+    judging.catch(() => undefined);
     const running = client.run({ sql: work.sql, parameters: work.parameters, maxRows: work.maxRows });
     const outcome = await Promise.race([running, interruption.promise]);
     if (outcome.outcome === 'interrupted') {
-      judging.catch(() => undefined);
       return { validation: { ok: true, columns: [] }, outcome };
     }
     return { validation: await judging, outcome };

@@ -7,7 +7,7 @@ import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import type Database from 'better-sqlite3';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
-import { type WriterDatabase, leaveOpen, openWriter } from '../open.ts';
+import { type WriterDatabase, leaveOpen, openWriter, storeErrorFrom } from '../open.ts';
 import { FORMAT_VERSION } from './canonical-entry.ts';
 import { CHAIN_START, type ChainPosition, type LedgerFailure, checkEntry, sameBytes, sealEntry } from './chain.ts';
 import { ENTRY_COLUMNS_SQL, type EntryRow, entryFromRow } from './entry-row.ts';
@@ -48,7 +48,7 @@ export function openLedgerFile(options: LedgerFileOptions): LedgerFile {
   } catch (thrown) {
     // Closing would remove the WAL, and with it the auditors' means to read what is broken.
     leaveOpen(db);
-    throw thrown;
+    throw storeErrorFrom(thrown, path);
   }
 }
 

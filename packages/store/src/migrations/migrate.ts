@@ -22,6 +22,14 @@ export type Migration = {
  */
 export function migrate(db: Database.Database, migrations: readonly Migration[], nowMs: number): void {
   requireDense(migrations);
+  refuseNewer(db, migrations);
+  const version = userVersion(db);
+  if (version === 0) refuseForeignFile(db);
+  for (const migration of migrations.slice(version)) step(db, migration, nowMs);
+}
+
+/** To be asked before anything is set on the connection: a file of a newer release is left as it is. Throws store.too_new. */
+export function refuseNewer(db: Database.Database, migrations: readonly Migration[]): void {
   const version = userVersion(db);
   if (version > migrations.length) {
     throw new SentinelError('store.too_new', {
@@ -30,8 +38,6 @@ export function migrate(db: Database.Database, migrations: readonly Migration[],
       context: { path: db.name, found: version, known: migrations.length },
     });
   }
-  if (version === 0) refuseForeignFile(db);
-  for (const migration of migrations.slice(version)) step(db, migration, nowMs);
 }
 
 function step(db: Database.Database, migration: Migration, nowMs: number): void {
