@@ -9,6 +9,9 @@ export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'err
 
 /** A logger for one program; `component` is on every line. */
 export function createLogger(component: string, level: LogLevel): Logger {
+  const destination = pino.destination({ fd: 2, sync: true });
+  // A log that cannot be written, on a full disk for instance, is no reason to stop watching.
+  destination.on('error', () => undefined);
   return pino(
     {
       level,
@@ -16,7 +19,7 @@ export function createLogger(component: string, level: LogLevel): Logger {
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
 }
 
