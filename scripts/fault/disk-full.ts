@@ -1,0 +1,214 @@
+/**
+ * `disk-full`: the state directory on a small file system that is filled while both daemons work. They must say so and
+ * stay; once there is space again scans, ledger, alerts and deliveries must go on by themselves. Starting on a full
+ * disk must be refused with a clear error, and work once there is space.
+ */
+import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defineFault, type Campaign } from './rig/campaign.ts';
+import { eventually } from './rig/eventually.ts';
+import { examine, examineQuiet, withDatabase } from './rig/evidence.ts';
+import { createHeads } from './rig/ledger-evidence.ts';
+import { createBaits, startChurn, type Baits } from './rig/load.ts';
+import { connectPeer } from './rig/peer.ts';
+import { mountTmpfs } from './rig/private-world.ts';
+import { temporaryDirectory } from './rig/programs.ts';
+import { refusalProblem } from './rig/refusal.ts';
+import { DAEMONS, openSite, type Site } from './rig/site.ts';
+
+const SIZE_KIB = 24 * 1024;
+const NOTICE_PATIENCE_MS = 15_000;
+const RECOVERY_PATIENCE_MS = 30_000;
+
+export const diskFull = defineFault({
+  name: 'disk-full',
+  summary: 'the file system of the state directory fills up, and has space again',
+  rounds: 6,
+  quickRounds: 1,
+  needs: ['root'],
+  run: async (campaign) => {
+    const churn = startChurn(campaign);
+    // Logs lie on it too where `pnpm start` made it, elsewhere where a service manager takes them.
+    if (!campaign.quick) await fillAgainAndAgain(campaign, 'elsewhere');
+    await fillAgainAndAgain(campaign, 'beside');
+    await churn.stop();
+    await fillSink(campaign);
+  },
+});
+
+/** Where the file of alerts alone cannot grow, alerts wait for as long as that takes. */
+async function fillSink(campaign: Campaign): Promise<void> {
+  campaign.say('the file of alerts alone');
+  const volume = join(temporaryDirectory(campaign.cleanup), 'volume');
+  mountTmpfs(volume, 256, campaign.cleanup);
+  chmodSync(volume, 0o777);
+  const file = join(volume, 'alerts.jsonl');
+  const site = openSite(campaign, { settings: [`alerting.file.path=${file}`] });
+  await settled(site);
+  const baits = createBaits(campaign, site);
+  fill(volume, 0);
+  const bait = baits.plant();
+  await eventually(NOTICE_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
+  await sleep(campaign.quick ? 3_000 : 10_000);
+  const agent = await site.agent();
+  campaign.expect('sink-failure-not-said', agent?.state === 'ok' ? 'no alert can be written to the file and the agent says "ok"' : null);
+  free(volume);
+  const delivered = await eventually(RECOVERY_PATIENCE_MS / 2, () => existsSync(file) && readFileSync(file, 'utf8').includes(bait.path));
+  const status = withDatabase(site.paths.agentDb, (all) =>
+    all(
+      "SELECT status, attempt_count AS attempts, error_message AS error FROM alert_deliveries WHERE sink_name = 'file' AND status <> 'success'",
+    ),
+  );
+  campaign.expect(
+    'delivery-given-up',
+    delivered === null ? `the file can be written again and does not get the alert: ${JSON.stringify(status[0])}` : null,
+  );
+  await site.stop();
+}
+
+async function fillAgainAndAgain(campaign: Campaign, logs: 'elsewhere' | 'beside'): Promise<void> {
+  campaign.say(`logs ${logs}`);
+  const volume = join(temporaryDirectory(campaign.cleanup), 'volume');
+  mountTmpfs(volume, SIZE_KIB, campaign.cleanup);
+  const site = openSite(campaign, { stateDir: join(volume, 's'), ...(logs === 'beside' && { logDir: volume }) });
+  await settled(site);
+  const heads = createHeads();
+  const baits = createBaits(campaign, site);
+  for (let round = 1; round <= campaign.rounds; round++) {
+    campaign.begin(round);
+    await fillAndFree(campaign, site, volume, baits, heads, logs);
+    if (round % 2 === 0) await startWhileFull(campaign, site, volume);
+    await settled(site);
+  }
+  await quiet(site);
+  await site.stop();
+  const { ledger } = await examine(campaign, site, heads.all());
+  examineQuiet(campaign, site, ledger);
+  campaign.expect('stack-trace', site.stackTrace());
+}
+
+async function settled(site: Site): Promise<void> {
+  if ((await site.settle()) !== null) return;
+  throw new Error(`the daemons do not work: ${DAEMONS.map((name) => `${name}: ${site.lastWords(name)}`).join('; ')}`);
+}
+
+async function fillAndFree(
+  campaign: Campaign,
+  site: Site,
+  volume: string,
+  baits: Baits,
+  heads: ReturnType<typeof createHeads>,
+  logs: string,
+): Promise<void> {
+  const before = await site.procmond();
+  if (before !== null) heads.add(before.ledger, "procmond's health");
+  fill(volume, campaign.random.between(0, 64));
+  const filledMs = performance.now();
+  const bait = baits.plant();
+  const noticed = await eventually(NOTICE_PATIENCE_MS, async () => {
+    const health = await site.procmond();
+    return health?.state === 'failing' ? health : null;
+  });
+  const noticeMs = Math.round(performance.now() - filledMs);
+  if (noticed !== null) campaign.most('ms until procmond says so', noticeMs);
+  campaign.expect('procmond-silent-when-full', noticed === null ? `procmond does not say "failing" within ${NOTICE_PATIENCE_MS} ms` : null);
+  const reason = noticed?.problems.join('; ') ?? '';
+  campaign.expect('reason-unclear', noticed === null || /full|space|ENOSPC/i.test(reason) ? null : `health says only: ${reason}`);
+  await trickle(campaign, site, volume, baits);
+  const agent = await site.agent();
+  const silent = agent !== null && agent.state !== 'failing' && !/full|space|disk|store|ENOSPC/i.test(agent.problems.join('; '));
+  campaign.expect(
+    'agent-silent-when-full',
+    silent ? `the agent cannot write its file and says "${agent.state}" (${agent.problems.join('; ')})` : null,
+  );
+  free(volume);
+  for (const name of DAEMONS.filter((one) => site.running(one) === null)) {
+    campaign.find(`daemon-ended, logs ${logs}`, `${name}: ${site.lastWords(name)}`);
+    site.start(name);
+  }
+  await recovered(campaign, site, bait, baits, performance.now());
+}
+
+/** A page here and there, so that in each round another write is the one that fails. */
+async function trickle(campaign: Campaign, site: Site, volume: string, baits: Baits): Promise<void> {
+  for (let pages = campaign.quick ? 8 : 24; pages > 0; pages--) {
+    if (baits.reap().length < 4) baits.plant();
+    // What is refused is to be recorded, which cannot be done now.
+    for (const path of [site.paths.procmondSocket, site.paths.agentSocket])
+      (await connectPeer(path, null))?.send(Buffer.from('ffffffff', 'hex'));
+    fill(volume, 4 * campaign.random.between(1, 24));
+    await sleep(campaign.random.between(100, 700));
+  }
+  fill(volume, 0);
+  await sleep(1_000);
+}
+
+/** By themselves: the ledger grows, scans are stored, what waits is forwarded, the process that came meanwhile is reported. */
+async function recovered(campaign: Campaign, site: Site, bait: ReturnType<Baits['plant']>, baits: Baits, freedMs: number): Promise<void> {
+  const from = await site.procmond();
+  const scans = await eventually(RECOVERY_PATIENCE_MS, async () => {
+    const health = await site.procmond();
+    return (
+      health !== null &&
+      health.state !== 'failing' &&
+      health.scans > (from?.scans ?? 0) &&
+      health.ledger.sequence > (from?.ledger.sequence ?? 0)
+    );
+  });
+  if (scans !== null) campaign.most('ms until scans go on', Math.round(performance.now() - freedMs));
+  campaign.expect('scans-do-not-go-on', scans === null ? `procmond: ${(await site.procmond())?.problems.join('; ') ?? 'no answer'}` : null);
+  const reported = await eventually(RECOVERY_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
+  campaign.expect(
+    'alert-lost',
+    reported === null ? `a process that started while the disk was full is not reported: ${site.lastWords('sentinelagent')}` : null,
+  );
+  const forwarded = await quiet(site);
+  const agent = await site.agent();
+  const left = `${agent?.auditWaiting ?? 'unknown'} audit entries and ${agent?.deliveries.open ?? 'unknown'} deliveries wait, health says "${agent?.state ?? 'nothing'}": ${site.lastWords('sentinelagent')}`;
+  campaign.expect('agent-does-not-go-on', forwarded === null ? left : null);
+  if (forwarded !== null) campaign.most('ms until the agent has caught up', Math.round(performance.now() - freedMs));
+  baits.reap();
+}
+
+function quiet(site: Site): Promise<true | null> {
+  return eventually(RECOVERY_PATIENCE_MS, async () => {
+    const agent = await site.agent();
+    return agent !== null && agent.auditWaiting === 0 && agent.deliveries.open === 0;
+  });
+}
+
+/** A full disk at start is an error of the environment: one line, a hint, status 4; nothing is damaged. */
+async function startWhileFull(campaign: Campaign, site: Site, volume: string): Promise<void> {
+  await site.stop();
+  fill(volume, 0);
+  for (const name of DAEMONS) {
+    const daemon = site.start(name);
+    // Going on and saying so in health is as good.
+    const ended = await Promise.race([daemon.ended, sleep(4_000).then(() => null)]);
+    if (ended === null) campaign.count(`starts of ${name} on a full disk that went on`);
+    else campaign.count(`starts of ${name} on a full disk that were refused`);
+    campaign.expect('unclear-start-when-full', ended === null ? null : refusalProblem(name, ended, daemon.said()));
+  }
+  free(volume);
+  await site.stop();
+}
+
+/** Writes until only `spareKiB` are left, or takes away what was written before until there are so many. */
+function fill(volume: string, spareKiB: number): void {
+  const { bavail, bsize } = statfsSync(volume);
+  const ballast = join(volume, 'ballast');
+  const had = existsSync(ballast) ? statSync(ballast).size : 0;
+  const wanted = Math.max(0, had + bavail * bsize - spareKiB * 1024);
+  if (wanted <= had) return truncateSync(ballast, wanted);
+  try {
+    for (let at = had; at < wanted; at += 1_048_576) appendFileSync(ballast, Buffer.alloc(Math.min(1_048_576, wanted - at)));
+  } catch {
+    // Full already: somebody else wrote meanwhile.
+  }
+  return undefined;
+}
+
+function free(volume: string): void {
+  rmSync(join(volume, 'ballast'), { force: true });
+}

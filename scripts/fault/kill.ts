@@ -1,0 +1,182 @@
+/**
+ * `kill`: SIGKILL to procmond, the agent, the spawner and the executor at random moments under load, their starts
+ * among them. Nothing that was acknowledged may be lost, nothing may be there twice, and everything goes on.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defineFault, type Campaign } from './rig/campaign.ts';
+import { eventually } from './rig/eventually.ts';
+import { examine, examineQuiet, newestWitness } from './rig/evidence.ts';
+import { createHeads } from './rig/ledger-evidence.ts';
+import { createBaits, startChurn, startOperator, startRecorder, type Baits, type Recorder } from './rig/load.ts';
+import { isAlive, signalProcess, type KnownProcess } from './rig/processes.ts';
+import { DAEMONS, describeEnd, openSite, type Part, type Site } from './rig/site.ts';
+
+const VICTIMS: readonly [Part, ...Part[]] = [
+  'procmond',
+  'procmond',
+  'procmond',
+  'sentinelagent',
+  'sentinelagent',
+  'spawner',
+  'executor',
+  'executor',
+];
+const EXAMINE_EVERY = 10;
+const ALERT_PATIENCE_MS = 30_000;
+const WORK_PATIENCE_MS = 30_000;
+
+export const kill = defineFault({
+  name: 'kill',
+  summary: 'SIGKILL to every process at random moments under load',
+  rounds: 300,
+  quickRounds: 5,
+  needs: [],
+  run: async (campaign) => {
+    const site = openSite(campaign);
+    const heads = createHeads();
+    if ((await site.settle()) === null)
+      throw new Error(`the daemons do not start: ${site.lastWords('procmond')} / ${site.lastWords('sentinelagent')}`);
+    const recorder = startRecorder(campaign, site, ({ head }) => heads.add(head, 'a client that was acknowledged'));
+    const loads = [recorder, startChurn(campaign), startOperator(campaign, site), startWitness(campaign, site, heads)];
+    const baits = createBaits(campaign, site);
+    for (let kills = 0, examined = 0; kills < campaign.rounds;) {
+      campaign.begin(kills + 1);
+      kills += await killOnce(campaign, site);
+      plantAndReap(campaign, baits);
+      if (kills >= examined + EXAMINE_EVERY) {
+        examined = kills;
+        await examine(campaign, site, heads.all());
+        campaign.say(`${kills} of ${campaign.rounds} kills, ${heads.all().length} heads of the ledger acknowledged`);
+      }
+    }
+    await recovered(campaign, site, baits);
+    for (const load of loads) await load.stop();
+    await examineEnd(campaign, site, recorder, heads);
+  },
+});
+
+/** Whoever was told of a head keeps it: procmond's health and the agent's file are looked at all the time. */
+function startWitness(campaign: Campaign, site: Site, heads: ReturnType<typeof createHeads>): { readonly stop: () => Promise<void> } {
+  let stopped = false;
+  const watch = async (): Promise<void> => {
+    while (!stopped) {
+      const health = await site.procmond();
+      if (health !== null) heads.add(health.ledger, "procmond's health");
+      const witness = newestWitness(site);
+      if (witness !== null) heads.add(witness, "the agent's file");
+      await sleep(50);
+    }
+  };
+  const watching = watch().catch((cause: unknown) => campaign.find('campaign-broke', `witness: ${String(cause)}`));
+  const stop = async (): Promise<void> => {
+    stopped = true;
+    await watching;
+  };
+  campaign.cleanup.defer('witness', stop);
+  return { stop };
+}
+
+/** Gives how many processes it killed: what starts has no executor yet. */
+async function killOnce(campaign: Campaign, site: Site): Promise<number> {
+  const { random } = campaign;
+  // Of what starts the first moments are as interesting as those under load.
+  await sleep(random.chance(0.3) ? random.between(0, 400) : random.between(400, 2_000));
+  reportUnaskedEnds(campaign, site);
+  const wanted = random.pick<Part>(VICTIMS);
+  // The executor is the spawner's to replace; with any other part of the agent the whole of it goes.
+  const family = wanted === 'executor' || wanted === 'procmond' ? [] : familyOf(site);
+  const victims: readonly Part[] = wanted === 'procmond' && random.chance(0.15) ? [wanted, 'sentinelagent'] : [wanted];
+  let kills = 0;
+  for (const victim of victims) kills += await killPart(campaign, site, victim);
+  for (const name of DAEMONS) if (site.running(name) === null) site.start(name);
+  const left = await eventually(10_000, () => !family.some(isAlive));
+  const survivors = family.filter(isAlive).map(({ pid }) => `pid ${pid}`);
+  campaign.expect('orphan', left === null ? `after a kill of ${wanted} ${survivors.join(', ')} of the old agent runs on` : null);
+  return kills;
+}
+
+function familyOf(site: Site): readonly KnownProcess[] {
+  return (['spawner', 'executor'] as const).flatMap((part) => site.part(part) ?? []);
+}
+
+/** Kills one part, where it runs, and waits until it is gone. */
+async function killPart(campaign: Campaign, site: Site, part: Part): Promise<0 | 1> {
+  const target = site.part(part);
+  const daemon = part === 'procmond' || part === 'sentinelagent' ? site.running(part) : null;
+  const agent = site.running('sentinelagent');
+  if (target === null || !signalProcess(target, 'SIGKILL')) return 0;
+  campaign.count(`kills of ${part}`);
+  await daemon?.ended;
+  // An agent whose spawner is gone ends by itself, as documented.
+  if (part !== 'spawner' || agent === null) return 1;
+  const ended = await eventually(15_000, () => agent.end() !== null);
+  campaign.expect('agent-without-spawner', ended === null ? 'the agent goes on although its spawner is gone' : null);
+  return 1;
+}
+
+/** A daemon that this campaign did not kill must not have ended. */
+function reportUnaskedEnds(campaign: Campaign, site: Site): void {
+  for (const name of DAEMONS) {
+    if (site.running(name) !== null) continue;
+    campaign.find('daemon-ended', `${name} ended by itself: ${site.lastWords(name)}`);
+    site.start(name);
+  }
+}
+
+function plantAndReap(campaign: Campaign, baits: Baits): void {
+  const waiting = baits.reap();
+  if (waiting.length < 6) baits.plant();
+  campaign.most('baits waiting at once', waiting.length);
+}
+
+/** With nothing killed any more both daemons work, and every bait is reported. */
+async function recovered(campaign: Campaign, site: Site, baits: Baits): Promise<void> {
+  reportUnaskedEnds(campaign, site);
+  const last = baits.plant();
+  const before = (await eventually(WORK_PATIENCE_MS, () => site.procmond()))?.scans ?? -1;
+  const works = await eventually(WORK_PATIENCE_MS, async () => {
+    const [procmond, agent] = [await site.procmond(), await site.agent()];
+    const scanned = procmond !== null && procmond.state !== 'failing' && procmond.scans > before;
+    return scanned && agent !== null && agent.state === 'ok' && agent.lastCycle !== null && agent.lastCycle.incomplete === 0;
+  });
+  const said = [await site.procmond(), await site.agent()].map((health) => health?.problems.join('; ') ?? 'no answer').join(' / ');
+  campaign.expect('does-not-recover', works === null ? `after the last kill: ${said}` : null);
+  await eventually(ALERT_PATIENCE_MS, () => baits.reap().length === 0);
+  const lost = baits.reap();
+  campaign.expect(
+    'alert-lost',
+    lost.length === 0
+      ? null
+      : `${lost.length} processes were never reported, ${lost.includes(last) ? 'the last one too' : 'the last one was'}`,
+  );
+}
+
+async function examineEnd(campaign: Campaign, site: Site, recorder: Recorder, heads: ReturnType<typeof createHeads>): Promise<void> {
+  const drained = await eventually(WORK_PATIENCE_MS, async () => {
+    const agent = await site.agent();
+    return agent?.auditWaiting === 0 && agent.deliveries.open === 0;
+  });
+  campaign.expect(
+    'audit-not-forwarded',
+    drained === null ? `${(await site.agent())?.auditWaiting ?? 'unknown'} entries of the agent still wait` : null,
+  );
+  for (const name of DAEMONS.toReversed()) {
+    const end = await site.running(name)?.stop();
+    campaign.expect('bad-stop', end === undefined || end.status === 0 ? null : `${name}: ${describeEnd(end)}`);
+  }
+  const { ledger } = await examine(campaign, site, heads.all());
+  examineQuiet(campaign, site, ledger);
+  const recorded = ledger.origins.get(recorder.origin)?.size ?? 0;
+  campaign.expect(
+    'acknowledged-entry-lost',
+    recorded < recorder.acknowledged() ? `${recorder.acknowledged()} entries were acknowledged to a client, ${recorded} are there` : null,
+  );
+  campaign.count('heads acknowledged', heads.all().length);
+  campaign.count('entries acknowledged to a client', recorder.acknowledged());
+  const { status, stdout } = await site.cli('audit', 'verify');
+  campaign.expect(
+    'verify-failed',
+    status === 0 ? null : `sentinelcli audit verify: exit status ${status ?? 'none'}: ${stdout.slice(0, 300)}`,
+  );
+  campaign.expect('stack-trace', site.stackTrace());
+}
