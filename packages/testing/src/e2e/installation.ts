@@ -23,6 +23,8 @@ export type Installation = {
   readonly cli: (...words: readonly string[]) => Finished;
   /** What a command with --json prints, as its caller says it is. */
   readonly json: <Value>(...words: readonly string[]) => Value;
+  /** Waits until it ends by itself. */
+  readonly ended: () => Promise<Finished>;
   /** Sends a signal and waits for the end. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<Finished>;
 };
@@ -59,6 +61,7 @@ export function startInstallation(stateDir: string, words: readonly string[] = [
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => (text.stdout += bytes.toString()));
   child.stderr.on('data', (bytes: Buffer) => (text.stderr += bytes.toString()));
+  const ended = new Promise<Finished>((resolve) => child.once('close', (status) => resolve({ status, ...text })));
   return {
     stateDir,
     pid: child.pid ?? -1,
@@ -68,14 +71,11 @@ export function startInstallation(stateDir: string, words: readonly string[] = [
     cli: (...words_) => runProgram('sentinelcli', ['--state-dir', stateDir, ...words_]),
     json: <Value>(...words_: readonly string[]) =>
       parseJson<Value>(runProgram('sentinelcli', ['--state-dir', stateDir, ...words_, '--json'])),
-    stop: (signal = 'SIGTERM') =>
-      new Promise((resolve) => {
-        const finish = (): void => resolve({ status: child.exitCode, ...text });
-        if (child.exitCode !== null) return finish();
-        child.once('close', finish);
-        child.kill(signal);
-        return undefined;
-      }),
+    ended: () => ended,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return ended;
+    },
   };
 }
 
