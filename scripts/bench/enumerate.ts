@@ -110,8 +110,8 @@ function ratiosOf(costs: Costs) {
     steadyOverPsList: ratio('steady', 'psList'),
     firstScanOverC: ratio('firstScan', 'c'),
     coldOverCSameReads: ratio('cold', 'cSameReads'),
-    coldOverCWithStatus: ratio('cold', 'cWithStatus'),
-    steadyOverCWithStatus: ratio('steady', 'cWithStatus'),
+    coldOverCFewest: ratio('cold', 'cFewest'),
+    steadyOverCFewest: ratio('steady', 'cFewest'),
     steadyOverCHeld: ratio('steady', 'cHeld'),
   };
 }

@@ -10,7 +10,7 @@ import { bundleProgram, bundleSource, compileProgram } from './build-programs.ts
 import { askMeasured, startLineChild, type Measured } from './line-child.ts';
 import type { Run } from './run.ts';
 
-export const READER_NAMES = ['cold', 'steady', 'firstScan', 'c', 'cWithStatus', 'cSameReads', 'cHeld', 'ps', 'psutil', 'psList'] as const;
+export const READER_NAMES = ['cold', 'steady', 'firstScan', 'c', 'cFewest', 'cSameReads', 'cHeld', 'ps', 'psutil', 'psList'] as const;
 export type ReaderName = (typeof READER_NAMES)[number];
 
 export type Reader = {
@@ -46,7 +46,7 @@ export async function findReaders(run: Run): Promise<Toolbox> {
   ]);
   if (compiled !== null) {
     starters.set('c', () => startReader(run, 'c', compiled, []));
-    starters.set('cWithStatus', () => startReader(run, 'cWithStatus', compiled, ['status']));
+    starters.set('cFewest', () => startReader(run, 'cFewest', compiled, ['fewest']));
     starters.set('cSameReads', () => startReader(run, 'cSameReads', compiled, ['same']));
     starters.set('cHeld', () => startReader(run, 'cHeld', compiled, ['held']));
   }

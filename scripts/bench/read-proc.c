@@ -1,9 +1,9 @@
 /*
- * What the files cost that a process list is made of: a C program that reads, of every process, stat, cmdline, the exe
- * link and the owner, and keeps what it parsed. Each line on standard input is one scan, answered by one line of JSON.
- * `same` makes the calls that procmond's source makes of a process it never saw: stat stays open and is read twice, and
- * the executable itself is looked at. `status` reads the owner from the file status, as ps and psutil do. `held` is the
- * least that any reader of stat can take: every line reads it again through a descriptor that stays open.
+ * What the files cost that a process list is made of: a C program that reads, of every process, stat, status, cmdline
+ * and the exe link, as ps and psutil do, and keeps what it parsed. Each line on standard input is one scan, answered by
+ * one line of JSON. `fewest` leaves status out: the owner is that of the directory. `same` makes the calls that procmond's
+ * source makes of a process it never saw: as `fewest`, stat stays open, and the executable itself is looked at. `held` is
+ * the least that any reader of stat can take: every line reads it again through a descriptor that stays open.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -19,7 +19,7 @@
 
 enum { MAX_PROCESSES = 1 << 17, STAT_BYTES = 2048, TEXT_BYTES = 1 << 26, ARGUMENT_BYTES = 131072, PATH_BYTES = 4096 };
 
-enum way { PLAIN, SAME, STATUS, HELD };
+enum way { STATUS, FEWEST, SAME, HELD };
 
 struct process {
   int pid, ppid, session, tty, held;
@@ -141,10 +141,6 @@ static int read_process(const char *pid, enum way way, char **room, struct proce
     into->arguments_length = arguments > 0 ? (size_t)arguments : 0;
     *room += into->arguments_length;
   }
-  if (way == SAME) {
-    length = pread(into->held, bytes, STAT_BYTES, 0);
-    if (length <= 0 || parse_stat(bytes, length, into) != 0) return -1;
-  }
   return 0;
 }
 
@@ -186,12 +182,12 @@ static void close_held(int count) {
 
 static enum way way_named(const char *name) {
   if (strcmp(name, "same") == 0) return SAME;
-  if (strcmp(name, "status") == 0) return STATUS;
-  return strcmp(name, "held") == 0 ? HELD : PLAIN;
+  if (strcmp(name, "fewest") == 0) return FEWEST;
+  return strcmp(name, "held") == 0 ? HELD : STATUS;
 }
 
 int main(int argc, char **argv) {
-  enum way way = way_named(argc > 1 ? argv[1] : "plain");
+  enum way way = way_named(argc > 1 ? argv[1] : "status");
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeHostBytes, displayHostText, encodeHostText } from './host-text.ts';
+import { decodeHostBytes, decodeHostLatin1, displayHostText, encodeHostText } from './host-text.ts';
 
 describe('decodeHostBytes', () => {
   it('gives back every byte string', () => {
@@ -29,6 +29,17 @@ describe('decodeHostBytes', () => {
       fc.property(fc.uint8Array({ maxLength: 6 }), fc.uint8Array({ maxLength: 6 }), (a, b) => {
         fc.pre(Buffer.compare(a, b) !== 0);
         expect(decodeHostBytes(a)).not.toBe(decodeHostBytes(b));
+      }),
+    );
+  });
+});
+
+describe('decodeHostLatin1', () => {
+  it('says what decodeHostBytes says of the same bytes', () => {
+    const some = fc.oneof(fc.uint8Array({ maxLength: 32 }), fc.uint8Array({ max: 0x7f, maxLength: 32 }));
+    fc.assert(
+      fc.property(some, (bytes) => {
+        expect(decodeHostLatin1(Buffer.from(bytes).toString('latin1'))).toBe(decodeHostBytes(bytes));
       }),
     );
   });

@@ -8,6 +8,8 @@
 const ESCAPE_BASE = 0x10ff00;
 const ESCAPE_FIRST = 0x10ff80;
 
+const NOT_ASCII = /[^\0-\x7f]/;
+
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
@@ -20,6 +22,11 @@ export function decodeHostBytes(bytes: Uint8Array): string {
   } catch {
     return decodeBytewise(bytes);
   }
+}
+
+/** `decodeHostBytes` of bytes that are given as text with one character for each (latin1): nearly always ASCII, and then itself. */
+export function decodeHostLatin1(bytes: string): string {
+  return NOT_ASCII.test(bytes) ? decodeHostBytes(Uint8Array.from(bytes, (character) => character.charCodeAt(0))) : bytes;
 }
 
 /** Encodes text made by `decodeHostBytes` to the bytes it came from. */

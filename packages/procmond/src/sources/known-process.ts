@@ -1,7 +1,7 @@
 /**
  * A process as the Linux source keeps it between scans.
  */
-import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
+import type { ExecutableFile, ProcessImage, ProcessRecord, Unseen } from '@sentineld/model/process';
 
 /** A process between scans: the record that is handed out, its held descriptor, and what tells that it changed. */
 export type KnownProcess = ProcessRecord & {
@@ -12,6 +12,8 @@ export type KnownProcess = ProcessRecord & {
   layout: number;
   virtualBytes: number;
   isZombie: boolean;
+  /** Whether something of it could not be read: `image.unseen` says what. */
+  isWithheld: boolean;
   cpuTicks: number;
   readAtMs: number;
 };
@@ -32,12 +34,14 @@ export function newlyMet(pid: number, startTicks: number, descriptor: number): K
     layout: 0,
     virtualBytes: 0,
     isZombie: false,
+    isWithheld: false,
     cpuTicks: -1,
     readAtMs: 0,
   };
 }
 
-const NO_IMAGE: ProcessImage = {
+/** What is known before anything but `stat` was read. */
+export const NO_IMAGE: ProcessImage = {
   ppid: 0,
   name: '',
   exe: null,
@@ -52,3 +56,39 @@ const NO_IMAGE: ProcessImage = {
   isKernelThread: false,
   unseen: [],
 };
+
+/** Whether two images say the same. */
+export function isSameImage(a: ProcessImage, b: ProcessImage): boolean {
+  return (
+    a === b ||
+    (a.ppid === b.ppid &&
+      a.name === b.name &&
+      isSameFile(a.exe, b.exe) &&
+      a.exeDeleted === b.exeDeleted &&
+      isSameList(a.argv, b.argv) &&
+      a.startTimeMs === b.startTimeMs &&
+      a.userId === b.userId &&
+      a.userName === b.userName &&
+      a.groupId === b.groupId &&
+      a.sessionId === b.sessionId &&
+      a.ttyNumber === b.ttyNumber &&
+      a.isKernelThread === b.isKernelThread &&
+      isSameList(a.unseen.map(textOf), b.unseen.map(textOf)))
+  );
+}
+
+function isSameFile(a: ExecutableFile | null, b: ExecutableFile | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  const times = a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  return times && a.path === b.path && a.dev === b.dev && a.inode === b.inode && a.sizeBytes === b.sizeBytes;
+}
+
+function isSameList(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  if (a === b) return true;
+  return a !== null && b !== null && a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+function textOf({ field, reason }: Unseen): string {
+  return `${field}: ${reason}`;
+}

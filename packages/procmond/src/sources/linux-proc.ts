@@ -4,16 +4,17 @@
  * once, again when exec or a change of parent shows, and in turn every 32 scans.
  */
 import { closeSync, constants, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { loadavg, uptime } from 'node:os';
 import { errnoOf } from '@sentineld/model/error';
-import type { ExecutableFile, ProcessImage, ProcessRecord, Unseen } from '@sentineld/model/process';
+import type { ExecutableFile, ProcessImage, Unseen } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants, type KernelConstants } from './kernel-constants.ts';
-import { newlyMet, type KnownProcess } from './known-process.ts';
+import { isSameImage, newlyMet, NO_IMAGE, type KnownProcess } from './known-process.ts';
 import {
   emptyProcStat,
   isKernelThread,
+  isText,
   parseProcStat,
   processName,
   statusOf,
@@ -21,9 +22,17 @@ import {
   ZOMBIE,
   type ProcStat,
 } from './proc-stat.ts';
-import { readArguments, readExecutable, readOwner, type Executable } from './process-details.ts';
+import {
+  createExecutableReader,
+  NO_EXECUTABLE,
+  readArguments,
+  readOwner,
+  type Arguments,
+  type Executable,
+  type ExecutableReader,
+} from './process-details.ts';
 import type { ProcessSource } from './process-source.ts';
-import { coverageOf } from './scan-coverage.ts';
+import { coverageOf, type Seen } from './scan-coverage.ts';
 import { createUserNames, type UserNames } from './user-names.ts';
 
 /** A stat line: 52 numbers and a name of at most 64 bytes. */
@@ -33,6 +42,8 @@ const REFRESH_SCANS = 32;
 /** Descriptors left for everything that is not a held `stat`. */
 const SPARE_DESCRIPTORS = 256;
 const READ_ATTEMPTS = 3;
+/** A process younger than this may be about to call exec: what was read of it is confirmed. */
+const YOUNG_SECONDS = 5;
 
 export type LinuxProcOptions = {
   /** Soft limit of open files: decides how many processes can be held open. */
@@ -47,6 +58,7 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
     known: new Map(),
     groups: createExecutableGroups(),
     users: createUserNames(),
+    readExecutable: createExecutableReader(),
     kernel: readKernelConstants(),
     stat: emptyProcStat(),
     statBuffer: Buffer.allocUnsafeSlow(STAT_BYTES),
@@ -54,6 +66,7 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
     held: 0,
     heldLimit: Math.max(0, options.openFileLimit - SPARE_DESCRIPTORS),
     scanNumber: 0,
+    youngSinceTicks: 0,
     now: options.now ?? Date.now,
   };
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
@@ -75,6 +88,7 @@ type SourceState = {
   readonly known: Map<number, KnownProcess>;
   readonly groups: ExecutableGroups;
   readonly users: UserNames;
+  readonly readExecutable: ExecutableReader;
   readonly kernel: KernelConstants;
   readonly stat: ProcStat;
   readonly statBuffer: Buffer;
@@ -82,6 +96,8 @@ type SourceState = {
   held: number;
   readonly heldLimit: number;
   scanNumber: number;
+  /** Who started after this, in clock ticks after boot, is young. */
+  youngSinceTicks: number;
   readonly now: () => number;
 };
 
@@ -89,7 +105,25 @@ function scanOnce(state: SourceState, bootId: string): Scan {
   const startTimeMs = state.now();
   const started = performance.now();
   state.scanNumber++;
+  state.youngSinceTicks = (uptime() - YOUNG_SECONDS) * state.kernel.ticksPerSecond;
   state.users.refresh();
+  const seen = visitAll(state);
+  state.groups.refreshDeleted();
+  return {
+    startTimeMs,
+    endTimeMs: state.now(),
+    durationMs: performance.now() - started,
+    bootId,
+    loadAverage: loadavg()[0] ?? null,
+    processes: seen.processes,
+    coverage: coverageOf(seen),
+  };
+}
+
+/** Reads everybody who is listed, and forgets who is not any more. */
+function visitAll(state: SourceState): Seen {
+  const processes: KnownProcess[] = [];
+  const withheld: KnownProcess[] = [];
   let vanished = 0;
   let errors = 0;
   for (const name of readdirSync('/proc')) {
@@ -98,31 +132,24 @@ function scanOnce(state: SourceState, bootId: string): Scan {
     const outcome = visit(state, Number(name));
     if (outcome === 'vanished') vanished++;
     else if (outcome === 'error') errors++;
+    else {
+      processes.push(outcome);
+      if (outcome.isWithheld) withheld.push(outcome);
+    }
   }
-  const processes: ProcessRecord[] = [];
-  for (const process of state.known.values()) {
-    if (process.seenInScan === state.scanNumber) processes.push(process);
-    else forget(state, process);
+  if (processes.length < state.known.size) {
+    for (const process of state.known.values()) if (process.seenInScan !== state.scanNumber) forget(state, process);
   }
-  state.groups.refreshDeleted();
-  return {
-    startTimeMs,
-    endTimeMs: state.now(),
-    durationMs: performance.now() - started,
-    bootId,
-    loadAverage: loadavg()[0] ?? null,
-    processes,
-    coverage: coverageOf(processes, vanished, errors),
-  };
+  return { processes, withheld, vanished, errors };
 }
 
 /** Reads one process into `known`. */
-function visit(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
+function visit(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
   const known = state.known.get(pid);
   if (known !== undefined) {
     if (readStat(state, known.descriptor, pid) === 'read' && state.stat.startTicks === known.startTicks) {
       update(state, known);
-      return 'seen';
+      return known;
     }
     forget(state, known);
   }
@@ -130,7 +157,7 @@ function visit(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
 }
 
 /** Reads a process that is new, with all its details, until they belong to one image of it. */
-function meet(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
+function meet(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
   let descriptor: number;
   try {
     descriptor = openSync(`/proc/${pid}/stat`, constants.O_RDONLY);
@@ -150,13 +177,13 @@ function meet(state: SourceState, pid: number): 'seen' | 'vanished' | 'error' {
     state.known.set(pid, process);
   }
   if (!complete || state.held > state.heldLimit) releaseDescriptor(state, process);
-  return complete ? 'seen' : 'vanished';
+  return complete ? process : 'vanished';
 }
 
 /** Brings a known process up to date from `state.stat`. */
 function update(state: SourceState, process: KnownProcess): void {
   const { stat } = state;
-  const name = nameIn(state);
+  const name = nameIn(state, process.name);
   const execed =
     name !== process.name ||
     stat.layout !== process.layout ||
@@ -168,66 +195,88 @@ function update(state: SourceState, process: KnownProcess): void {
   takeNumbers(state, process);
 }
 
-/** Reads owner, executable and arguments, again where the process called exec meanwhile. False when it is gone. */
+/**
+ * Reads owner, executable and arguments, again where the process called exec meanwhile. False when it is gone.
+ * What is the same as before, or belongs to a process that has lived for a while, is taken as it is: should such a
+ * process call exec just between two reads, the next scan sees another layout and reads it again.
+ */
 function readDetails(state: SourceState, process: KnownProcess): boolean {
-  const base = `/proc/${process.pid}`;
-  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     remember(state, process);
-    const owner = readOwner(base);
-    if (owner === null) return false;
-    const noImage = isKernelThread(state.stat) || process.isZombie;
-    const executable = noImage ? { file: null, deleted: false, unseen: null } : readExecutable(base);
-    const argv = noImage ? { argv: [], unseen: null } : readArguments(base, state.argvBuffer);
-    if (readStat(state, process.descriptor, process.pid) !== 'read') return false;
-    if (state.stat.startTicks !== process.startTicks) return false;
-    if (attempt < READ_ATTEMPTS - 1 && !isSameImage(state, process)) continue;
-    const image: ProcessImage = {
-      ppid: process.ppid,
-      name: process.name,
-      exe: runningFile(process.image.exe, executable),
-      exeDeleted: executable.deleted,
-      argv: argv.argv,
-      startTimeMs: state.kernel.bootTimeMs + Math.round((process.startTicks * 1000) / state.kernel.ticksPerSecond),
-      userId: owner.uid,
-      userName: state.users.nameOf(owner.uid),
-      groupId: owner.gid,
-      sessionId: state.stat.session,
-      ttyNumber: state.stat.ttyNumber,
-      isKernelThread: isKernelThread(state.stat),
-      unseen: [executable.unseen, argv.unseen].filter((unseen): unseen is Unseen => unseen !== null),
-    };
-    if (!isSame(image, process.image)) {
-      state.groups.leave(process);
-      process.image = image;
-      state.groups.join(process);
+    const image = readImage(state, process);
+    if (image === null) return false;
+    if (isSameImage(image, process.image)) return true;
+    if (needsConfirmation(state, process, image)) {
+      if (readStat(state, process.descriptor, process.pid) !== 'read') return false;
+      if (state.stat.startTicks !== process.startTicks) return false;
+      if (attempt < READ_ATTEMPTS && !isAsRemembered(state, process)) continue;
     }
+    state.groups.leave(process);
+    process.image = image;
+    process.isWithheld = image.unseen.length > 0;
+    state.groups.join(process);
     return true;
   }
-  return false;
+}
+
+function needsConfirmation(state: SourceState, process: KnownProcess, image: ProcessImage): boolean {
+  const isFirst = process.image === NO_IMAGE;
+  // Without an executable and without a reason it has just ended.
+  const hasEnded = image.exe === null && image.unseen.length === 0 && !image.isKernelThread && !process.isZombie;
+  return !isFirst || hasEnded || process.startTicks > state.youngSinceTicks;
+}
+
+/** One look at what `stat` does not tell; null when the process is gone. */
+function readImage(state: SourceState, process: KnownProcess): ProcessImage | null {
+  const { stat } = state;
+  const base = `/proc/${process.pid}`;
+  const owner = readOwner(base);
+  if (owner === null) return null;
+  const noImage = isKernelThread(stat) || process.isZombie;
+  const executable = noImage ? NO_EXECUTABLE : state.readExecutable(base);
+  const argv = noImage ? NO_ARGUMENTS : readArguments(base, state.argvBuffer);
+  return {
+    ppid: process.ppid,
+    name: process.name,
+    exe: runningFile(process.image.exe, executable),
+    exeDeleted: executable.deleted,
+    argv: argv.argv,
+    startTimeMs: state.kernel.bootTimeMs + Math.round((process.startTicks * 1000) / state.kernel.ticksPerSecond),
+    userId: owner.uid,
+    userName: state.users.nameOf(owner.uid),
+    groupId: owner.gid,
+    sessionId: stat.session,
+    ttyNumber: stat.ttyNumber,
+    isKernelThread: isKernelThread(stat),
+    unseen: unseenOf(executable, argv),
+  };
+}
+
+const NO_ARGUMENTS: Arguments = { argv: [], unseen: null };
+const ALL_SEEN: readonly Unseen[] = [];
+
+function unseenOf(executable: Executable, argv: Arguments): readonly Unseen[] {
+  if (executable.unseen === null && argv.unseen === null) return ALL_SEEN;
+  return [executable.unseen, argv.unseen].filter((unseen) => unseen !== null);
 }
 
 function remember(state: SourceState, process: KnownProcess): void {
   const { stat } = state;
-  process.name = nameIn(state);
+  process.name = nameIn(state, process.name);
   process.ppid = stat.ppid;
   process.layout = stat.layout;
   process.isZombie = stat.state === ZOMBIE;
 }
 
-function isSameImage(state: SourceState, process: KnownProcess): boolean {
+function isAsRemembered(state: SourceState, process: KnownProcess): boolean {
   const { stat } = state;
-  return nameIn(state) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
+  return nameIn(state, process.name) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
 }
 
 /** The file as it was known where it lost its last link: that changed its ctime and its path, and nothing of it. */
 function runningFile(known: ExecutableFile | null, { file, deleted }: Executable): ExecutableFile | null {
   const isKnown = deleted && known !== null && known.dev === file?.dev && known.inode === file.inode;
   return isKnown && known.sizeBytes === file.sizeBytes && known.mtimeNs === file.mtimeNs ? known : file;
-}
-
-/** Whether two images say the same. */
-function isSame(a: ProcessImage, b: ProcessImage): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function takeNumbers(state: SourceState, process: KnownProcess): void {
@@ -261,8 +310,10 @@ function readStat(state: SourceState, descriptor: number, pid: number): 'read' |
   }
 }
 
-function nameIn(state: SourceState): string {
+/** The name in `state.stat`: the known text itself where it is still that, which is nearly always. */
+function nameIn(state: SourceState, known: string): string {
   const { nameStart, nameEnd, flags } = state.stat;
+  if (isText(state.statBuffer, nameStart, nameEnd, known)) return known;
   return processName(state.statBuffer, nameStart, nameEnd, flags);
 }
 

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { decodeHostBytes, encodeHostText } from '@sentineld/model/host-text';
 import { describe, expect, it } from 'vitest';
-import { emptyProcStat, isKernelThread, parseProcStat, processName, statusOf, WITHHELD_LAYOUT, type ProcStat } from './proc-stat.ts';
+import {
+  emptyProcStat,
+  isKernelThread,
+  isText,
+  parseProcStat,
+  processName,
+  statusOf,
+  WITHHELD_LAYOUT,
+  type ProcStat,
+} from './proc-stat.ts';
 
 /** Fields 3 to 52 as Linux 6.18 wrote them for a shell; each can be replaced by its number in proc_pid_stat(5). */
 const FIELDS =
@@ -141,6 +150,21 @@ describe('processName', () => {
   it('loses nothing of bytes that are no UTF-8', () => {
     const bytes = Buffer.of(0x78, 0xff, 0x79);
     expect(processName(bytes, 0, 3, 0)).toBe(decodeHostBytes(bytes));
+  });
+});
+
+describe('isText', () => {
+  it.each([
+    ['name', 'name', true],
+    ['name', 'nams', false],
+    ['name', 'nam', false],
+    ['name', 'names', false],
+    ['', '', true],
+    // Text beyond ASCII is never told from its bytes alone.
+    ['\xe9', '\xe9', false],
+  ])('of %j against %j is %s', (bytes, text, expected) => {
+    const buffer = Buffer.from(`(${bytes})`, 'latin1');
+    expect(isText(buffer, 1, buffer.length - 1, text)).toBe(expected);
   });
 });
 

@@ -2,7 +2,7 @@
  * Parser of /proc/PID/stat (proc_pid_stat(5)) over bytes in a reused buffer. The name between the outermost parentheses
  * is chosen by the process and may hold anything, ')' and newlines included: it ends at the last ')'.
  */
-import { decodeHostBytes } from '@sentineld/model/host-text';
+import { decodeHostLatin1 } from '@sentineld/model/host-text';
 import type { ProcessStatus } from '@sentineld/model/process';
 
 /** The fields that are used; one object is filled again and again. Times in clock ticks, `rssPages` in pages. */
@@ -91,8 +91,17 @@ const WORKER = /^(kworker\/(?:u?\d+:\d+H?))[-+]/;
 export function processName(bytes: Buffer, start: number, end: number, flags: number): string {
   const text = bytes.toString('latin1', start, end);
   if ((flags & PF_KTHREAD) !== 0) return WORKER.exec(text)?.[1] ?? text;
-  for (let at = start; at < end; at++) if ((bytes[at] ?? 0) >= 0x80) return decodeHostBytes(bytes.subarray(start, end));
-  return text;
+  return decodeHostLatin1(text);
+}
+
+/** Whether the bytes are this text, in ASCII. */
+export function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (text.length !== end - start) return false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f || code !== bytes[start + at]) return false;
+  }
+  return true;
 }
 
 const STATUS_BY_LETTER: ReadonlyMap<number, ProcessStatus> = new Map(

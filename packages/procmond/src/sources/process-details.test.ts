@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeHostBytes, encodeHostText } from '@sentineld/model/host-text';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isExecutableDeleted, readArguments, readExecutable, readOwner, splitArguments } from './process-details.ts';
+import {
+  createExecutableReader,
+  isExecutableDeleted,
+  readArguments,
+  readOwner,
+  splitArguments,
+  type ExecutableReader,
+} from './process-details.ts';
 
 let base = '';
 beforeEach(() => {
@@ -72,7 +79,12 @@ describe('readArguments', () => {
   });
 });
 
-describe('readExecutable', () => {
+describe('createExecutableReader', () => {
+  let readExecutable: ExecutableReader;
+  beforeEach(() => {
+    readExecutable = createExecutableReader();
+  });
+
   it('says which file this process runs, by path and by inode', () => {
     const status = statSync(process.execPath, { bigint: true });
     expect(readExecutable('/proc/self')).toEqual({
@@ -97,6 +109,24 @@ describe('readExecutable', () => {
     symlinkSync('/', join(base, 'root'));
     expect(readExecutable(base)).toMatchObject({ file: { path: name }, deleted: false });
     expect(isExecutableDeleted(base)).toBe(false);
+  });
+
+  it('gives the same object for a file that is met again, and another one when the file or its name changed', () => {
+    const name = join(base, 'program');
+    writeFileSync(name, 'one');
+    symlinkSync(name, join(base, 'exe'));
+    const first = readExecutable(base);
+    expect(readExecutable(base)).toBe(first);
+    writeFileSync(name, 'another');
+    const second = readExecutable(base);
+    expect(second.file).toMatchObject({ path: name, inode: first.file?.inode, sizeBytes: 7 });
+    utimesSync(name, 1, 1);
+    const third = readExecutable(base);
+    expect(third.file).toMatchObject({ mtimeNs: '1000000000', sizeBytes: 7 });
+    linkSync(name, join(base, 'other'));
+    rmSync(join(base, 'exe'));
+    symlinkSync(join(base, 'other'), join(base, 'exe'));
+    expect(readExecutable(base).file).toMatchObject({ path: join(base, 'other'), inode: first.file?.inode });
   });
 
   it('is nothing for a process without one or that is gone, and nothing is withheld then', () => {

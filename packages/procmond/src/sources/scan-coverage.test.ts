@@ -1,13 +1,15 @@
 import type { ProcessRecord, Unseen } from '@sentineld/model/process';
 import { describe, expect, it } from 'vitest';
 import { newlyMet } from './known-process.ts';
-import { coverageOf } from './scan-coverage.ts';
+import { coverageOf as coverageOfSeen } from './scan-coverage.ts';
 
 function process(unseen: readonly Unseen[] = [], argv: readonly string[] | null = []): ProcessRecord {
   const one = newlyMet(1, 1, -1);
   one.image = { ...one.image, unseen, argv };
   return one;
 }
+const coverageOf = (processes: readonly ProcessRecord[], vanished: number, errors: number) =>
+  coverageOfSeen({ processes, withheld: processes.filter(({ image }) => image.unseen.length > 0), vanished, errors });
 const exe = (reason: string): Unseen => ({ field: 'exe', reason });
 const argv: Unseen = { field: 'argv', reason: 'x' };
 

@@ -5,16 +5,20 @@ import type { ProcessRecord } from '@sentineld/model/process';
 import type { ScanCoverage } from '@sentineld/model/scan';
 import { hidesOtherUsers } from './kernel-constants.ts';
 
-/** `vanished` and `errors` are of processes that are not in the scan. */
-export function coverageOf(processes: readonly ProcessRecord[], vanished: number, errors: number): ScanCoverage {
+/** What a scan came upon: `withheld` are those of `processes` of which something was not seen; the others are not among them. */
+export type Seen = {
+  readonly processes: readonly ProcessRecord[];
+  readonly withheld: readonly ProcessRecord[];
+  readonly vanished: number;
+  readonly errors: number;
+};
+
+export function coverageOf({ processes, withheld, vanished, errors }: Seen): ScanCoverage {
   let exeUnreadable = 0;
   let argvUnreadable = 0;
   let argvTruncated = 0;
-  let withheld = 0;
   const refusals = new Set<string>();
-  for (const { image } of processes) {
-    if (image.unseen.length === 0) continue;
-    withheld++;
+  for (const { image } of withheld) {
     for (const unseen of image.unseen) {
       if (unseen.field === 'exe') {
         exeUnreadable++;
@@ -35,7 +39,7 @@ export function coverageOf(processes: readonly ProcessRecord[], vanished: number
   ];
   return {
     seen: processes.length,
-    accessible: processes.length - withheld,
+    accessible: processes.length - withheld.length,
     exeUnreadable,
     argvUnreadable,
     argvTruncated,

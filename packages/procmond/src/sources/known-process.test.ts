@@ -1,0 +1,50 @@
+import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
+import { describe, expect, it } from 'vitest';
+import { isSameImage } from './known-process.ts';
+
+const FILE: ExecutableFile = { path: '/bin/a', dev: '1', inode: '2', sizeBytes: 3, mtimeNs: '4', ctimeNs: '5' };
+const IMAGE: ProcessImage = {
+  ppid: 1,
+  name: 'a',
+  exe: FILE,
+  exeDeleted: false,
+  argv: ['a', 'b'],
+  startTimeMs: 6,
+  userId: 7,
+  userName: 'u',
+  groupId: 8,
+  sessionId: 9,
+  ttyNumber: 10,
+  isKernelThread: false,
+  unseen: [{ field: 'argv', reason: 'cut' }],
+};
+
+describe('isSameImage', () => {
+  it('is true of a copy', () => {
+    expect(isSameImage(IMAGE, structuredClone(IMAGE))).toBe(true);
+    expect(isSameImage({ ...IMAGE, exe: null, argv: null }, { ...IMAGE, exe: null, argv: null })).toBe(true);
+  });
+
+  const others: { readonly [Field in keyof ProcessImage]: readonly ProcessImage[Field][] } = {
+    ppid: [2],
+    name: ['b'],
+    exe: [
+      null,
+      ...(Object.keys(FILE) as (keyof ExecutableFile)[]).map((field) => ({ ...FILE, [field]: field === 'sizeBytes' ? 0 : 'other' })),
+    ],
+    exeDeleted: [true],
+    argv: [null, [], ['a'], ['a', 'c'], ['a', 'b', 'c']],
+    startTimeMs: [0],
+    userId: [0, null],
+    userName: ['v', null],
+    groupId: [0, null],
+    sessionId: [0],
+    ttyNumber: [0],
+    isKernelThread: [true],
+    unseen: [[], [{ field: 'exe', reason: 'cut' }], [{ field: 'argv', reason: 'EACCES' }]],
+  };
+
+  it.each(Object.entries(others))('is false where %s is another', (field, values) => {
+    for (const value of values) expect(isSameImage(IMAGE, { ...IMAGE, [field]: value }), JSON.stringify(value)).toBe(false);
+  });
+});
