@@ -10,6 +10,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 90_000,
+    // How long a poll may wait on a busy machine; what it waits for usually comes at once.
+    expect: { poll: { timeout: 20_000 } },
     coverage: {
       provider: 'v8',
       reporter: ['text-summary'],

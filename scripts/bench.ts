@@ -3,7 +3,9 @@
  * benchmark starts it ends by pid, also when it fails or is interrupted.
  */
 import { constants } from 'node:os';
-import { parseArgs } from 'node:util';
+import { SentinelError } from '@sentineld/model/error';
+import { readArguments, readWholeNumber, usageError, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
+import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { benchEnumerate } from './bench/enumerate.ts';
 import { benchMemory } from './bench/memory.ts';
 import { describeFindings, isOk, jsonLine, type Findings } from './bench/report.ts';
@@ -22,21 +24,33 @@ const USAGE = `usage: pnpm bench ${Object.keys(BENCHES).join('|')} [--quick] [--
 
   --quick        a short form with few processes, which claims no targets
   --minutes N    memory: how long each size is watched (5)
+  --help
 `;
 
+const OPTIONS = {
+  quick: { value: null },
+  minutes: { value: 'N', only: 'memory' },
+  help: { value: null, short: 'h' },
+} as const;
+
+const SYNTAX: ProgramSyntax<keyof typeof OPTIONS> = { program: 'pnpm bench', options: OPTIONS, words: Object.keys(BENCHES), mostWords: 1 };
+const MOST_MINUTES = 1440;
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, minutes: { type: 'string', default: '5' } },
-    allowPositionals: true,
-  });
-  const name = positionals[0] ?? '';
-  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
-  const minutes = Number(values.minutes);
-  if (bench === undefined || positionals.length > 1 || !(minutes > 0)) {
-    process.stderr.write(USAGE);
-    return 2;
+  const given = readArguments(SYNTAX, process.argv.slice(2));
+  if (given.has('help')) {
+    process.stdout.write(USAGE);
+    return 0;
   }
-  const run = startRun(values.quick);
+  const [name = ''] = given.words;
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (bench === undefined) {
+    const one = `it is one of ${Object.keys(BENCHES).join(', ')}`;
+    throw usageError('pnpm bench needs the name of a benchmark', one, 'write for instance: pnpm bench enumerate --quick');
+  }
+  const minutes = readWholeNumber('--minutes', given.text('minutes') ?? '5', 1, MOST_MINUTES);
+  const isQuick = given.has('quick');
+  const run = startRun(isQuick);
   let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -48,9 +62,9 @@ async function main(): Promise<number> {
   try {
     const findings = await bench(run, { minutes });
     await run.end();
-    for (const line of describeFindings(findings, values.quick)) run.print(line);
-    run.print(jsonLine(name, findings, values.quick));
-    return isOk(findings, values.quick) ? 0 : 1;
+    for (const line of describeFindings(findings, isQuick)) run.print(line);
+    run.print(jsonLine(name, findings, isQuick));
+    return isOk(findings, isQuick) ? 0 : 1;
   } catch (cause) {
     await run.end();
     // What was taken from under it fails; the signal's own end follows.
@@ -59,4 +73,10 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (cause) {
+  if (!(cause instanceof SentinelError)) throw cause;
+  process.stderr.write(describeFailure('pnpm bench', cause));
+  process.exitCode = exitStatusOf(cause);
+}

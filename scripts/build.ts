@@ -2,7 +2,21 @@
  * Bundles the programs into build/: one file each, with what cannot be bundled beside them (the SQLite driver, the
  * native addon, the built-in rules). The folder is complete in itself: it can be copied and run elsewhere.
  */
-import { cpSync, existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -21,7 +35,8 @@ const PROGRAMS = {
 /** Builds into a new folder and puts it in place at once: whoever starts meanwhile sees the old or the new one. */
 export async function build(): Promise<string> {
   const draft = `${PROGRAMS_DIRECTORY}.${process.pid}`;
-  mkdirSync(draft, { recursive: true });
+  const made = mkdirSync(draft, { recursive: true });
+  if (made !== undefined) openToAll(made, statSync(ROOT));
   try {
     for (const [name, source] of Object.entries(PROGRAMS)) {
       if (!existsSync(join(ROOT, source))) continue;
@@ -31,6 +46,7 @@ export async function build(): Promise<string> {
         external: ['better-sqlite3'],
         resolve: { conditionNames: ['sentineld-source', 'node', 'import', 'default'] },
         logLevel: 'warn',
+        plugins: [{ name: 'ascii', renderChunk: (code) => inAscii(code) }],
       });
       await bundle.write({
         dir: draft,
@@ -40,9 +56,12 @@ export async function build(): Promise<string> {
         comments: { legal: true, jsdoc: false, annotation: true },
       });
     }
+    // Without it Node takes each program for CommonJS first, and parses and keeps it twice.
+    writeFileSync(join(draft, 'package.json'), '{"type":"module"}\n');
     copySqliteDriver(draft);
     cpSync(join(ROOT, 'packages/native/prebuilt'), join(draft, 'prebuilt'), { recursive: true, filter: (path) => !path.endsWith('BUILD') });
     cpSync(join(ROOT, 'packages/detection/rules'), join(draft, 'rules'), { recursive: true });
+    openToAll(draft, statSync(ROOT));
     rmSync(`${PROGRAMS_DIRECTORY}.old`, { recursive: true, force: true });
     if (existsSync(PROGRAMS_DIRECTORY)) renameSync(PROGRAMS_DIRECTORY, `${PROGRAMS_DIRECTORY}.old`);
     renameSync(draft, PROGRAMS_DIRECTORY);
@@ -51,6 +70,23 @@ export async function build(): Promise<string> {
     rmSync(`${PROGRAMS_DIRECTORY}.old`, { recursive: true, force: true });
   }
   return PROGRAMS_DIRECTORY;
+}
+
+/** Whatever the umask: other users run the programs too. What root builds belongs to the owner of the checkout, who builds next. */
+function openToAll(path: string, owner: Stats): void {
+  const status = lstatSync(path);
+  if (process.getuid?.() === 0) lchownSync(path, owner.uid, owner.gid);
+  if (status.isSymbolicLink()) return;
+  chmodSync(path, status.isDirectory() ? 0o755 : 0o644);
+  if (status.isDirectory()) for (const name of readdirSync(path)) openToAll(join(path, name), owner);
+}
+
+/**
+ * The same program in ASCII: one character beyond Latin-1 would have V8 keep all of its text in two bytes a character.
+ * An escape means the same in text, in a template, in a pattern and in a name.
+ */
+function inAscii(code: string): string {
+  return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function copySqliteDriver(draft: string): void {

@@ -2,8 +2,7 @@
  * `pnpm conformance SUITE`: holds the product against cases with answers that nobody here wrote. Where the test data
  * is missing it says so and fails: nothing is skipped in silence.
  */
-import { parseArgs } from 'node:util';
-import { SentinelError, messageOf } from '@sentineld/model/error';
+import { readArguments, usageError, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { absenceText, locateCorpora, missingFiles } from './conformance/corpora.ts';
 import { cryptoSuite } from './conformance/crypto/crypto-suite.ts';
@@ -32,22 +31,25 @@ Exit status: 0 everything passed, 1 something failed or was not run, 2 usage.
 `;
 
 const OPTIONS = {
-  corpora: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  'no-build': { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
+  corpora: { value: 'DIR' },
+  json: { value: null },
+  'no-build': { value: null },
+  help: { value: null, short: 'h' },
 } as const;
 
+const NAMES: readonly string[] = [...SUITES.map(({ name }) => name), 'all'];
+const SYNTAX: ProgramSyntax<keyof typeof OPTIONS> = { program: 'pnpm conformance', options: OPTIONS, words: NAMES, mostWords: 1 };
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArguments();
-  if (values.help) {
+  const given = readArguments(SYNTAX, process.argv.slice(2));
+  if (given.has('help')) {
     process.stdout.write(HELP);
     return 0;
   }
-  const suites = chooseSuites(positionals);
-  const corpora = locateCorpora(values.corpora);
-  const report = createReport({ json: values.json, stdout: process.stdout, stderr: process.stderr });
-  let isBuilt = values['no-build'];
+  const suites = chooseSuites(given.words[0]);
+  const corpora = locateCorpora(given.text('corpora'));
+  const report = createReport({ json: given.has('json'), stdout: process.stdout, stderr: process.stderr });
+  let isBuilt = given.has('no-build');
   let passed = true;
   for (const suite of suites) {
     const missing = missingFiles(corpora, suite.needs);
@@ -69,22 +71,14 @@ async function main(): Promise<number> {
   return passed ? 0 : 1;
 }
 
-function parseArguments() {
-  try {
-    return parseArgs({ options: OPTIONS, allowPositionals: true });
-  } catch (cause) {
-    throw new SentinelError('usage.invalid', { message: messageOf(cause), hint: 'pnpm conformance --help lists the options', cause });
-  }
-}
-
-function chooseSuites(names: readonly string[]): readonly Suite[] {
-  const [name] = names;
-  const chosen = name === 'all' ? SUITES : SUITES.filter((suite) => suite.name === name);
-  if (names.length === 1 && chosen.length > 0) return chosen;
-  throw new SentinelError('usage.invalid', {
-    message: names.length === 1 ? `there is no suite "${String(name)}"` : 'give one suite',
-    hint: `it is one of ${[...SUITES.map((suite) => suite.name), 'all'].join(', ')}`,
-  });
+function chooseSuites(name: string | undefined): readonly Suite[] {
+  if (name === undefined)
+    throw usageError(
+      'pnpm conformance needs the name of a suite',
+      `it is one of ${NAMES.join(', ')}`,
+      'write for instance: pnpm conformance all',
+    );
+  return name === 'all' ? SUITES : SUITES.filter((suite) => suite.name === name);
 }
 
 // Leaving by exit removes the temporary directories; children end with their input.
@@ -93,6 +87,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 try {
   process.exitCode = await main();
 } catch (cause) {
-  process.stderr.write(describeFailure('conformance', cause));
+  process.stderr.write(describeFailure('pnpm conformance', cause));
   process.exitCode = exitStatusOf(cause);
 }

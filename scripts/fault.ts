@@ -2,8 +2,10 @@
  * `pnpm fault NAME`: does damage to a whole SentinelD, again and again, and says what came of it. Each fault is one
  * file of scripts/fault/; docs/faults.md says what each one shows. What it makes it takes away, also when interrupted.
  */
-import { parseArgs } from 'node:util';
-import { messageOf } from '@sentineld/model/error';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readArguments, readWholeNumber, usageError, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
+import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { build, PROGRAMS_DIRECTORY } from './build.ts';
 import { FAULTS } from './fault/registry.ts';
 import { enterPrivateWorld } from './fault/rig/private-world.ts';
@@ -18,46 +20,70 @@ Exit status: 0 nothing found, 1 something found, 2 usage, 3 not run because some
 `;
 
 const FOUND = 1;
-const USAGE_STATUS = 2;
 const NOT_RUN = 3;
+const MOST_SEED = 999_999_999;
+const MOST_ROUNDS = 1_000_000;
 
-function wholeNumber(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`"${text}" is not a whole number`);
-  return Number(text);
-}
+const OPTIONS = {
+  quick: { value: null },
+  seed: { value: 'N' },
+  rounds: { value: 'N' },
+  programs: { value: 'DIR' },
+  'no-build': { value: null },
+  help: { value: null, short: 'h' },
+} as const;
+
+const NAMES: readonly string[] = [...FAULTS.map(({ name }) => name), 'all'];
+const SYNTAX: ProgramSyntax<keyof typeof OPTIONS> = {
+  program: 'pnpm fault',
+  options: OPTIONS,
+  words: NAMES,
+  mostWords: NAMES.length,
+};
 
 function chosenFaults(names: readonly string[]): readonly Fault[] {
-  if (names.length === 0) throw new Error('which fault?');
-  if (names.includes('all')) return FAULTS;
-  return names.map((name) => {
-    const fault = FAULTS.find((one) => one.name === name);
-    if (fault === undefined) throw new Error(`there is no fault "${name}"`);
-    return fault;
-  });
+  if (names.length === 0)
+    throw usageError(
+      'pnpm fault needs the name of a fault',
+      `it is one of ${NAMES.join(', ')}`,
+      'write for instance: pnpm fault kill --quick',
+    );
+  return names.includes('all') ? FAULTS : names.flatMap((name) => FAULTS.filter((fault) => fault.name === name));
 }
 
-function readArguments() {
+function readWork() {
+  const given = readArguments(SYNTAX, process.argv.slice(2));
+  if (given.has('help')) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
+  const programs = given.text('programs');
+  if (programs !== undefined && given.has('no-build'))
+    throw usageError('--programs and --no-build exclude each other', 'each says which programs are taken', 'give one of them');
+  if (programs !== undefined && !existsSync(join(programs, 'procmond.js')))
+    throw usageError(`--programs ${programs}: not taken`, 'there is no procmond.js in it', 'give what a build made: build/programs');
+  const seed = readWholeNumber('--seed', given.text('seed') ?? String(Math.floor(Math.random() * 1_000_000)), 0, MOST_SEED);
+  const rounds = given.text('rounds');
+  return {
+    faults: chosenFaults(given.words),
+    quick: given.has('quick'),
+    seed,
+    rounds: rounds === undefined ? undefined : readWholeNumber('--rounds', rounds, 1, MOST_ROUNDS),
+    programs,
+    noBuild: given.has('no-build'),
+  };
+}
+
+function readWorkOrEnd(): ReturnType<typeof readWork> {
   try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean', default: false },
-        seed: { type: 'string' },
-        rounds: { type: 'string' },
-        programs: { type: 'string' },
-        'no-build': { type: 'boolean', default: false },
-      },
-    });
-    const seed = wholeNumber(values.seed) ?? Math.floor(Math.random() * 1_000_000);
-    return { ...values, faults: chosenFaults(positionals), seed, rounds: wholeNumber(values.rounds) };
+    return readWork();
   } catch (cause) {
-    process.stderr.write(`fault: ${messageOf(cause)}\n\n${USAGE}`);
-    process.exit(USAGE_STATUS);
+    process.stderr.write(describeFailure('pnpm fault', cause));
+    process.exit(exitStatusOf(cause));
   }
 }
 
-const { faults, quick, seed, rounds, programs, 'no-build': noBuild } = readArguments();
+const { faults, quick, seed, rounds, programs, noBuild } = readWorkOrEnd();
 await enterPrivateWorld();
 const directory = programs ?? (noBuild ? PROGRAMS_DIRECTORY : await build());
 const outcomes: Outcome[] = [];

@@ -4,8 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { SentinelError, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, messageOf, reasonOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import { AgentReplySchema, ProcmondReplySchema } from '@sentineld/model/reply';
 import { loadConfig, type LoadedConfig } from '@sentineld/runtime/config/load';
@@ -13,14 +12,15 @@ import { formatDuration } from '@sentineld/runtime/config/quantity';
 import { defaultStateDir, statePaths } from '@sentineld/runtime/config/state-dir';
 import { askOnce, openConnection, type Connection } from '@sentineld/runtime/ipc/client';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
+import { CONFIG_OPTIONS, readArguments, writerConfig, type ProgramSyntax, type WriterConfig } from '@sentineld/runtime/lifecycle/arguments';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
-import { takeStateLock } from '@sentineld/runtime/lifecycle/state-lock';
+import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
 import { VERSION } from '@sentineld/runtime/version';
 import { build, PROGRAMS_DIRECTORY } from './build.ts';
 import { launchersAbove } from './start/ancestors.ts';
-import { lastLines, startChild, type Child } from './start/children.ts';
+import { lastWords, startChild, type Child } from './start/children.ts';
 
 const INTERVAL = '2s';
 const READY_PATIENCE_MS = 15_000;
@@ -33,26 +33,87 @@ function say(topic: string, text: string): void {
   process.stdout.write(`  ${topic.padEnd(9)} ${displayHostText(text)}\n`);
 }
 
+const HELP = `pnpm start: the whole of SentinelD on this machine, for a first look
+
+Builds the programs, starts procmond and sentinelagent on one state directory,
+shows alerts as they come, and ends both with Ctrl-C. Started as root it sees
+more, and gives root up before it collects anything.
+
+Options:
+  --state-dir DIR    where databases, sockets and logs are
+                     (~/.local/state/sentineld, for root /var/lib/sentineld)
+  --config FILE      a configuration file above the user's own
+  --set KEY=VALUE    one setting, for instance --set collection.interval=5s;
+                     may be given again
+  --no-build         take build/programs as it is
+  --help, --version
+
+Exit status: 0 fine, 2 usage, 3 configuration, 4 store or environment, 70 bug.
+`;
+
+const OPTIONS = {
+  ...CONFIG_OPTIONS,
+  'no-build': { value: null },
+  help: { value: null, short: 'h' },
+  version: { value: null },
+} as const;
+
+const SYNTAX: ProgramSyntax<keyof typeof OPTIONS> = { program: 'pnpm start', options: OPTIONS, words: [], mostWords: 0 };
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      config: { type: 'string' },
-      'state-dir': { type: 'string' },
-      set: { type: 'string', multiple: true },
-      'no-build': { type: 'boolean' },
-    },
-  });
-  const given = [...(values['state-dir'] === undefined ? [] : [`state_dir=${values['state-dir']}`]), ...(values.set ?? [])];
-  const file = values.config === undefined ? {} : { file: values.config };
-  const configured = loadConfig({ ...file, assignments: given });
+  const given = readArguments(SYNTAX, process.argv.slice(2));
+  if (given.has('help') || given.has('version')) {
+    process.stdout.write(given.has('help') ? HELP : `${VERSION}\n`);
+    return;
+  }
+  await supervise(writerConfig(given), given.has('no-build'));
+}
+
+async function supervise(written: WriterConfig, isBuilt: boolean): Promise<void> {
+  const configured = loadConfig(written);
   // A first look should not take half a minute: the default interval is for servers.
-  const assignments = configured.origins.get('collection.interval') === 'default' ? [...given, `collection.interval=${INTERVAL}`] : given;
-  const loaded = loadConfig({ ...file, assignments });
+  const isDefault = configured.origins.get('collection.interval') === 'default';
+  const assignments = isDefault ? [...written.assignments, `collection.interval=${INTERVAL}`] : written.assignments;
+  const loaded = loadConfig({ ...written, assignments });
   const paths = statePaths(loaded.config.state_dir);
   makeStateDirs(paths, process.getuid?.() === 0 ? daemonAccounts(loaded.config) : null);
   const lock = takeStateLock(join(paths.root, 'start.lock'), 'start');
   process.stdout.write(`SentinelD ${VERSION}. Ctrl-C ends it (or: kill ${process.pid}).\n`);
   say('state', paths.root);
+  const { children, watch } = endTogether(loaded, lock);
+  const programs = isBuilt ? PROGRAMS_DIRECTORY : await buildPrograms();
+  const daemonArguments = [
+    'run',
+    '--supervised',
+    ...(written.file === undefined ? [] : ['--config', written.file]),
+    ...assignments.flatMap((one) => ['--set', one]),
+  ];
+  watch(startChild('procmond', programs, daemonArguments, paths.logDir));
+  await reportScans(loaded, paths.procmondSocket, children);
+  watch(startChild('sentinelagent', programs, daemonArguments, paths.logDir));
+  await reportRules(paths.agentSocket, children);
+  reportCommands(loaded);
+  for (const child of children) child.showOutput();
+}
+
+async function buildPrograms(): Promise<string> {
+  try {
+    return await build();
+  } catch (cause) {
+    if (errnoOf(cause) === undefined) throw cause;
+    throw new SentinelError('state.unusable', {
+      message: `the programs cannot be built into ${PROGRAMS_DIRECTORY}`,
+      why: reasonOf(cause),
+      hint: 'use a clone of your own, or take what is built: --no-build',
+      cause,
+    });
+  }
+}
+
+type Watched = { readonly children: readonly Child[]; readonly watch: (child: Child) => void };
+
+/** Ends what is watched, and this process, when it is told to, when whoever started it is gone, or when one of them ends. */
+function endTogether(loaded: LoadedConfig, lock: StateLock): Watched {
   const children: Child[] = [];
   let stopping = false;
   const stop = async (status: number): Promise<void> => {
@@ -61,7 +122,7 @@ async function main(): Promise<void> {
     // The agent first: what it still has to say goes into procmond's ledger.
     for (const child of children.toReversed()) await child.stop(child.name === 'procmond' ? PROCMOND_PATIENCE_MS : AGENT_PATIENCE_MS);
     lock.release();
-    process.stdout.write('stopped; the ledger can be verified with: sentinelcli audit verify\n');
+    process.stdout.write(`stopped; the ledger can be verified with: sentinelcli${whereOf(loaded)} audit verify\n`);
     process.exit(status);
   };
   listenForStop({
@@ -78,23 +139,20 @@ async function main(): Promise<void> {
     children.push(child);
     void child.ended.then((how) => {
       if (stopping) return undefined;
-      process.stderr.write(`${child.name} ended unasked (${how}); the end of ${child.logFile}:\n${lastLines(child.logFile, 5)}\n`);
+      process.stderr.write(describeFailure('pnpm start', endedUnasked(child, how)));
       return stop(4);
     });
   };
-  const programs = values['no-build'] === true ? PROGRAMS_DIRECTORY : await build();
-  const daemonArguments = [
-    'run',
-    '--supervised',
-    ...(values.config === undefined ? [] : ['--config', values.config]),
-    ...assignments.flatMap((one) => ['--set', one]),
-  ];
-  watch(startChild('procmond', programs, daemonArguments, paths.logDir));
-  await reportScans(loaded, paths.procmondSocket, children);
-  watch(startChild('sentinelagent', programs, daemonArguments, paths.logDir));
-  await reportRules(paths.agentSocket, children);
-  reportCommands(loaded);
-  for (const child of children) child.showOutput();
+  return { children, watch };
+}
+
+function endedUnasked({ name, logFile }: Child, how: string): SentinelError {
+  const { why, hint } = lastWords(logFile, name);
+  return new SentinelError('state.unusable', {
+    message: `${name} ended unasked (${how})`,
+    why,
+    hint: hint ?? `look at the end of ${logFile}`,
+  });
 }
 
 async function reportScans(loaded: LoadedConfig, socket: string, children: readonly Child[]): Promise<void> {
@@ -129,13 +187,22 @@ async function reportRules(socket: string, children: readonly Child[]): Promise<
   say('rules', `${rules['active'] ?? 0} active${left.join('')}`);
 }
 
+/** Lines that can be pasted into another terminal, whatever directory it is in. */
 function reportCommands(loaded: LoadedConfig): void {
-  const where = loaded.config.state_dir === defaultStateDir(process.env) ? '' : ` --state-dir ${loaded.config.state_dir}`;
-  const cli = join(import.meta.dirname, '..', 'node_modules', '.bin', 'sentinelcli');
-  say('ask', `${cli}${where} health`);
-  for (const command of ['query "SELECT pid, name, exe_path FROM processes LIMIT 5"', 'rules list', 'alerts list', 'audit verify'])
-    say('', `sentinelcli${where} ${command}`);
+  const where = whereOf(loaded);
+  say('ask', `PATH="${join(import.meta.dirname, '..', 'node_modules', '.bin')}:$PATH"`);
+  const sql = '"SELECT pid, name, exe_path FROM processes LIMIT 5"';
+  for (const command of ['health', `query ${sql}`, 'rules list', 'alerts list', 'audit verify']) say('', `sentinelcli${where} ${command}`);
   process.stdout.write('Alerts follow as they come.\n');
+}
+
+/** How sentinelcli is told of a state directory that it would not take by itself. */
+function whereOf({ config }: LoadedConfig): string {
+  return config.state_dir === defaultStateDir(process.env) ? '' : ` --state-dir ${quoted(config.state_dir)}`;
+}
+
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** A connection as soon as the daemon listens. */
@@ -158,7 +225,8 @@ async function poll<Answer>(children: readonly Child[], ask: () => Promise<Answe
     if (children.some((child) => child.hasEnded())) await new Promise(() => undefined);
     if (performance.now() > deadline) {
       throw new SentinelError('ipc.unreachable', {
-        message: `no answer within ${READY_PATIENCE_MS / 1000} s: ${reason}`,
+        message: `no answer within ${READY_PATIENCE_MS / 1000} s`,
+        why: reason,
         hint: `look at ${children.at(-1)?.logFile ?? 'the log'}`,
       });
     }
@@ -169,6 +237,6 @@ async function poll<Answer>(children: readonly Child[], ask: () => Promise<Answe
 try {
   await main();
 } catch (cause) {
-  process.stderr.write(describeFailure('start', cause));
+  process.stderr.write(describeFailure('pnpm start', cause));
   process.exit(exitStatusOf(cause));
 }

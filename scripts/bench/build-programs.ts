@@ -5,16 +5,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { DAEMON_NODE_FLAGS } from '@sentineld/runtime/lifecycle/node-flags';
 import { rolldown } from 'rolldown';
 import { REPOSITORY } from '../checks/finding.ts';
 import type { Run } from './run.ts';
 
-/** Flags of the daemons (scripts/start/children.ts). */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
-
 /** The words that start `scripts/bench/NAME.ts`, bundled. */
 export async function bundleProgram(run: Run, name: string): Promise<readonly string[]> {
-  return [...NODE_FLAGS, await bundleSource(run, join(import.meta.dirname, `${name}.ts`))];
+  return [...DAEMON_NODE_FLAGS, await bundleSource(run, join(import.meta.dirname, `${name}.ts`))];
 }
 
 /** One source file with everything that it imports as one file of JavaScript. */

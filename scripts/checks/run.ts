@@ -14,6 +14,7 @@ const CHECKS: readonly Check[] = [
   { name: 'forbidden-calls', command: ['node', 'scripts/checks/forbidden-calls.ts'] },
   { name: 'reach', command: ['node', 'scripts/checks/reach.ts'] },
   { name: 'style', command: ['node', 'scripts/checks/style.ts'] },
+  { name: 'lengths', command: ['node', 'scripts/checks/lengths.ts'] },
   { name: 'unused', command: ['knip', '--no-progress', '--no-config-hints'] },
   { name: 'licences', command: ['node', 'scripts/checks/licences.ts'] },
   { name: 'pins', command: ['node', 'scripts/checks/pins.ts'] },

@@ -120,7 +120,7 @@ describe('the program', () => {
   it('refuses what is not a suite', () => {
     for (const words of [[], ['everything'], ['sql', 'crypto'], ['sql', '--no-such-option']]) {
       const { status, stderr } = runConformance(...words);
-      expect([status, stderr.startsWith('conformance: ')]).toEqual([2, true]);
+      expect([status, stderr.startsWith('pnpm conformance: ')]).toEqual([2, true]);
     }
   });
 

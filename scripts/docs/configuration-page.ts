@@ -3,8 +3,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SentinelError } from '@sentineld/model/error';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
-import { leafKeys } from '@sentineld/runtime/config/load';
+import { leafKeys, resolveConfig } from '@sentineld/runtime/config/load';
 import { formatDuration, formatSize } from '@sentineld/runtime/config/quantity';
 
 const DURATIONS = new Set(['collection.interval', 'detection.deadline', 'alerting.dedup_window']);
@@ -28,15 +29,16 @@ export function configurationPage(): string {
     'line, the key and the nearest right one. `sentinelcli config show` prints every value and where it came from; `sentinelcli config validate FILE`',
     'checks a file.',
     '',
-    '| Key | Default | Meaning |',
-    '|---|---|---|',
-    ...leafKeys(DEFAULTS).map((key) => `| \`${key}\` | ${written(key)} | ${meaning(key)} |`),
+    '| Key | Default | Form | Meaning |',
+    '|---|---|---|---|',
+    ...leafKeys(DEFAULTS).map((key) => `| \`${key}\` | ${written(key)} | ${form(key)} | ${meaning(key)} |`),
     '',
   ].join('\n');
 }
 
 function written(key: string): string {
-  if (key === 'state_dir') return '`~/.local/state/sentineld`; `/var/lib/sentineld` for root whose home is closed';
+  if (key === 'state_dir')
+    return '`~/.local/state/sentineld`; `/var/lib/sentineld` for root whose home is closed, and for whoever only reads and has none of their own';
   const value = key
     .split('.')
     .reduce<unknown>(
@@ -46,6 +48,18 @@ function written(key: string): string {
   if (typeof value === 'number' && DURATIONS.has(key)) return `\`${formatDuration(value)}\``;
   if (typeof value === 'number' && SIZES.has(key)) return `\`${formatSize(value)}\``;
   return value === '' ? '' : `\`${JSON.stringify(value)}\``;
+}
+
+/** What the check says that a value has to be, asked with one that no key takes. */
+function form(key: string): string {
+  const value = DURATIONS.has(key) ? '9999d' : SIZES.has(key) ? '99999GiB' : 1.5;
+  try {
+    resolveConfig([{ path: key.split('.'), value, where: 'docs' }], {});
+  } catch (cause) {
+    if (cause instanceof SentinelError) return cause.why.replace(/^it must be /, '');
+    throw cause;
+  }
+  throw new Error(`${key} takes anything`);
 }
 
 /** The comment that stands before a key in the type. */
@@ -61,7 +75,7 @@ function meaning(key: string): string {
 
 /** Keys whose name says it in the type. */
 const FURTHER: ReadonlyMap<string, string> = new Map([
-  ['log.level', 'trace, debug, info, warn or error.'],
+  ['log.level', 'The least that is logged.'],
   ['alerting.stdout.enabled', "Whether alerts are written to the agent's standard output."],
   ['alerting.stdout.format', 'text for people, json for programs.'],
   ['alerting.file.enabled', 'Whether alerts are written to a file of JSON lines.'],

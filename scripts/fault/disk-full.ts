@@ -14,7 +14,7 @@ import { createBaits, startChurn, type Baits } from './rig/load.ts';
 import { connectPeer } from './rig/peer.ts';
 import { mountTmpfs } from './rig/private-world.ts';
 import { temporaryDirectory } from './rig/programs.ts';
-import { refusalProblem } from './rig/refusal.ts';
+import { refusalProblem, statusProblem } from './rig/refusal.ts';
 import { DAEMONS, openSite, type Site } from './rig/site.ts';
 
 const SIZE_KIB = 24 * 1024;
@@ -52,6 +52,7 @@ async function fillSink(campaign: Campaign): Promise<void> {
   await eventually(NOTICE_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
   await sleep(campaign.quick ? 3_000 : 10_000);
   const agent = await site.agent();
+  campaign.say(`the agent says "${agent?.state ?? 'nothing'}": ${agent?.problems.join('; ') ?? ''}`);
   campaign.expect('sink-failure-not-said', agent?.state === 'ok' ? 'no alert can be written to the file and the agent says "ok"' : null);
   free(volume);
   const delivered = await eventually(RECOVERY_PATIENCE_MS / 2, () => existsSync(file) && readFileSync(file, 'utf8').includes(bait.path));
@@ -64,6 +65,7 @@ async function fillSink(campaign: Campaign): Promise<void> {
     'delivery-given-up',
     delivered === null ? `the file can be written again and does not get the alert: ${JSON.stringify(status[0])}` : null,
   );
+  await saysOkAgain(campaign, site);
   await site.stop();
 }
 
@@ -78,7 +80,7 @@ async function fillAgainAndAgain(campaign: Campaign, logs: 'elsewhere' | 'beside
   for (let round = 1; round <= campaign.rounds; round++) {
     campaign.begin(round);
     await fillAndFree(campaign, site, volume, baits, heads, logs);
-    if (round % 2 === 0) await startWhileFull(campaign, site, volume);
+    if (round % 2 === 0) await startWhileFull(campaign, site, volume, logs);
     await settled(site);
   }
   await quiet(site);
@@ -117,7 +119,8 @@ async function fillAndFree(
   campaign.expect('reason-unclear', noticed === null || /full|space|ENOSPC/i.test(reason) ? null : `health says only: ${reason}`);
   await trickle(campaign, site, volume, baits);
   const agent = await site.agent();
-  const silent = agent !== null && agent.state !== 'failing' && !/full|space|disk|store|ENOSPC/i.test(agent.problems.join('; '));
+  const silent = agent !== null && (agent.state === 'ok' || !/full|space|ENOSPC/i.test(agent.problems.join('; ')));
+  campaign.say(`the agent says "${agent?.state ?? 'nothing'}": ${agent?.problems.join('; ') ?? ''}`);
   campaign.expect(
     'agent-silent-when-full',
     silent ? `the agent cannot write its file and says "${agent.state}" (${agent.problems.join('; ')})` : null,
@@ -168,7 +171,16 @@ async function recovered(campaign: Campaign, site: Site, bait: ReturnType<Baits[
   const left = `${agent?.auditWaiting ?? 'unknown'} audit entries and ${agent?.deliveries.open ?? 'unknown'} deliveries wait, health says "${agent?.state ?? 'nothing'}": ${site.lastWords('sentinelagent')}`;
   campaign.expect('agent-does-not-go-on', forwarded === null ? left : null);
   if (forwarded !== null) campaign.most('ms until the agent has caught up', Math.round(performance.now() - freedMs));
+  await saysOkAgain(campaign, site);
   baits.reap();
+}
+
+async function saysOkAgain(campaign: Campaign, site: Site): Promise<void> {
+  const isOk = await eventually(RECOVERY_PATIENCE_MS, async () => (await site.agent())?.state === 'ok');
+  campaign.expect(
+    'not-ok-again',
+    isOk === null ? `there is space, and the agent says: ${(await site.agent())?.problems.join('; ') ?? 'nothing'}` : null,
+  );
 }
 
 function quiet(site: Site): Promise<true | null> {
@@ -179,7 +191,7 @@ function quiet(site: Site): Promise<true | null> {
 }
 
 /** A full disk at start is an error of the environment: one line, a hint, status 4; nothing is damaged. */
-async function startWhileFull(campaign: Campaign, site: Site, volume: string): Promise<void> {
+async function startWhileFull(campaign: Campaign, site: Site, volume: string, logs: 'elsewhere' | 'beside'): Promise<void> {
   await site.stop();
   fill(volume, 0);
   for (const name of DAEMONS) {
@@ -188,7 +200,10 @@ async function startWhileFull(campaign: Campaign, site: Site, volume: string): P
     const ended = await Promise.race([daemon.ended, sleep(4_000).then(() => null)]);
     if (ended === null) campaign.count(`starts of ${name} on a full disk that went on`);
     else campaign.count(`starts of ${name} on a full disk that were refused`);
-    campaign.expect('unclear-start-when-full', ended === null ? null : refusalProblem(name, ended, daemon.said()));
+    if (ended === null) continue;
+    // What it says goes to the full disk too where the logs are beside, and only as much of it as there is space for.
+    const problem = logs === 'elsewhere' ? refusalProblem(name, ended, daemon.said()) : statusProblem(name, ended);
+    campaign.expect('unclear-start-when-full', problem);
   }
   free(volume);
   await site.stop();

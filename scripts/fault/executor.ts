@@ -21,6 +21,8 @@ const MEMORY_MIB = 64;
 /** What Node itself takes, the limit, and what comes in between two looks. */
 const MOST_EXECUTOR_BYTES = (110 + MEMORY_MIB + 64) * 1024 * 1024;
 const PATIENCE_MS = 20_000;
+/** What an executor has to get ready; one that was stopped before that is replaced then. */
+const STARTUP_MS = 15_000;
 
 /** Each is one SELECT within every bound of the language, and never done. */
 const ENDLESS =
@@ -32,7 +34,7 @@ export const executor = defineFault({
   name: 'executor',
   summary: 'executors that crash, hang, or run rules that never end or take all memory',
   rounds: 18,
-  quickRounds: 2,
+  quickRounds: 1,
   needs: [],
   run: async (campaign) => {
     for (let round = 1; round <= campaign.rounds; round++) {
@@ -123,7 +125,7 @@ async function hurt(campaign: Campaign, site: Site, kind: 'segfault' | 'stop' | 
     signalProcess(target, kind === 'stop' ? 'SIGSTOP' : 'SIGSEGV');
     campaign.count(kind === 'stop' ? 'SIGSTOPs' : 'SIGSEGVs');
     if (kind === 'segfault in a row') continue;
-    const replaced = await eventually(DEADLINE_MS * 4 + 2_000, () => !isAlive(target) && site.part('executor') !== null);
+    const replaced = await eventually(STARTUP_MS + PATIENCE_MS / 4, () => !isAlive(target) && site.part('executor') !== null);
     campaign.expect('executor-not-replaced', replaced === null ? `${kind}: pid ${target.pid} is still the executor` : null);
     // What hangs for ever is ended here, or everything after it would be judged by that.
     if (replaced === null) signalProcess(target, 'SIGKILL');

@@ -1,6 +1,6 @@
 /**
- * `kill`: SIGKILL to procmond, the agent, the spawner and the executor at random moments under load, their starts
- * among them. Nothing that was acknowledged may be lost, nothing may be there twice, and everything goes on.
+ * `kill`: SIGKILL to procmond, the agent, the spawner and the executor, each equally often, at random moments under
+ * load, their starts among them. Nothing that was acknowledged may be lost, nothing may be there twice, and everything goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineFault, type Campaign } from './rig/campaign.ts';
@@ -9,51 +9,72 @@ import { examine, examineQuiet, newestWitness } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { createBaits, startChurn, startOperator, startRecorder, type Baits, type Recorder } from './rig/load.ts';
 import { isAlive, signalProcess, type KnownProcess } from './rig/processes.ts';
-import { DAEMONS, describeEnd, openSite, type Part, type Site } from './rig/site.ts';
+import { createRandom, type Random } from './rig/random.ts';
+import { DAEMONS, describeEnd, openSite, PARTS, type Part, type Site } from './rig/site.ts';
 
-const VICTIMS: readonly [Part, ...Part[]] = [
-  'procmond',
-  'procmond',
-  'procmond',
-  'sentinelagent',
-  'sentinelagent',
-  'spawner',
-  'executor',
-  'executor',
-];
-const EXAMINE_EVERY = 10;
+/** Installations that are hurt at the same time: mostly a kill waits for a start. */
+const LANES = 3;
+const EXAMINE_EVERY = 25;
+/** Of moments in a row at which the chosen part does not run. */
+const MOST_MISSES = 100;
 const ALERT_PATIENCE_MS = 30_000;
 const WORK_PATIENCE_MS = 30_000;
 
 export const kill = defineFault({
   name: 'kill',
-  summary: 'SIGKILL to every process at random moments under load',
+  summary: 'SIGKILL to every process at random moments under load, so often to each',
   rounds: 300,
-  quickRounds: 5,
+  quickRounds: 1,
   needs: [],
   run: async (campaign) => {
-    const site = openSite(campaign);
-    const heads = createHeads();
-    if ((await site.settle()) === null)
-      throw new Error(`the daemons do not start: ${site.lastWords('procmond')} / ${site.lastWords('sentinelagent')}`);
-    const recorder = startRecorder(campaign, site, ({ head }) => heads.add(head, 'a client that was acknowledged'));
-    const loads = [recorder, startChurn(campaign), startOperator(campaign, site), startWitness(campaign, site, heads)];
-    const baits = createBaits(campaign, site);
-    for (let kills = 0, examined = 0; kills < campaign.rounds;) {
-      campaign.begin(kills + 1);
-      kills += await killOnce(campaign, site);
-      plantAndReap(campaign, baits);
-      if (kills >= examined + EXAMINE_EVERY) {
-        examined = kills;
-        await examine(campaign, site, heads.all());
-        campaign.say(`${kills} of ${campaign.rounds} kills, ${heads.all().length} heads of the ledger acknowledged`);
-      }
-    }
-    await recovered(campaign, site, baits);
-    for (const load of loads) await load.stop();
-    await examineEnd(campaign, site, recorder, heads);
+    const lanes = Math.min(campaign.quick ? 1 : LANES, campaign.rounds);
+    const shares = Array.from({ length: lanes }, (_, lane) => Math.floor((campaign.rounds + lane) / lanes));
+    await Promise.all(shares.map((share, lane) => killInLane(laneOf(campaign, lane), share)));
   },
 });
+
+/** Its own randomness, because which lane goes first is not for the seed to say. */
+function laneOf(campaign: Campaign, lane: number): Campaign {
+  return { ...campaign, random: createRandom(campaign.seed * LANES + lane), say: (text) => campaign.say(`${lane + 1}: ${text}`) };
+}
+
+/** Kills each part of one installation `share` times, in an order of chance. */
+async function killInLane(campaign: Campaign, share: number): Promise<void> {
+  const site = openSite(campaign);
+  const heads = createHeads();
+  if ((await site.settle()) === null)
+    throw new Error(`the daemons do not start: ${site.lastWords('procmond')} / ${site.lastWords('sentinelagent')}`);
+  const recorder = startRecorder(campaign, site, ({ head }) => heads.add(head, 'a client that was acknowledged'));
+  const loads = [recorder, startChurn(campaign), startOperator(campaign, site), startWitness(campaign, site, heads)];
+  const baits = createBaits(campaign, site);
+  const victims = shuffled(
+    campaign.random,
+    PARTS.flatMap((part) => Array.from({ length: share }, () => part)),
+  );
+  const total = victims.length;
+  for (let misses = 0; victims.length > 0 && misses < MOST_MISSES;) {
+    const [wanted = 'procmond'] = victims;
+    campaign.begin(total - victims.length + 1);
+    const isDone = await killOnce(campaign, site, wanted);
+    misses = isDone ? 0 : misses + 1;
+    if (isDone) victims.shift();
+    plantAndReap(campaign, baits);
+    if (!isDone || victims.length % EXAMINE_EVERY !== 0) continue;
+    await examine(campaign, site, heads.all());
+    campaign.say(`${total - victims.length} of ${total} kills, ${heads.all().length} heads of the ledger acknowledged`);
+  }
+  campaign.expect('never-there', victims.length === 0 ? null : `there is no ${victims[0] ?? ''} at ${MOST_MISSES} moments in a row`);
+  await recovered(campaign, site, baits);
+  for (const load of loads) await load.stop();
+  await examineEnd(campaign, site, recorder, heads);
+}
+
+function shuffled(random: Random, parts: readonly Part[]): Part[] {
+  return parts
+    .map((part) => ({ part, at: random.next() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ part }) => part);
+}
 
 /** Whoever was told of a head keeps it: procmond's health and the agent's file are looked at all the time. */
 function startWitness(campaign: Campaign, site: Site, heads: ReturnType<typeof createHeads>): { readonly stop: () => Promise<void> } {
@@ -76,23 +97,22 @@ function startWitness(campaign: Campaign, site: Site, heads: ReturnType<typeof c
   return { stop };
 }
 
-/** Gives how many processes it killed: what starts has no executor yet. */
-async function killOnce(campaign: Campaign, site: Site): Promise<number> {
+/** False where the part does not run at that moment: what starts has no executor yet. */
+async function killOnce(campaign: Campaign, site: Site, wanted: Part): Promise<boolean> {
   const { random } = campaign;
   // Of what starts the first moments are as interesting as those under load.
   await sleep(random.chance(0.3) ? random.between(0, 400) : random.between(400, 2_000));
   reportUnaskedEnds(campaign, site);
-  const wanted = random.pick<Part>(VICTIMS);
   // The executor is the spawner's to replace; with any other part of the agent the whole of it goes.
   const family = wanted === 'executor' || wanted === 'procmond' ? [] : familyOf(site);
-  const victims: readonly Part[] = wanted === 'procmond' && random.chance(0.15) ? [wanted, 'sentinelagent'] : [wanted];
-  let kills = 0;
-  for (const victim of victims) kills += await killPart(campaign, site, victim);
+  const isKilled = await killPart(campaign, site, wanted);
+  // Now and then both daemons go at once, as with the power.
+  if (isKilled && wanted === 'procmond' && random.chance(0.15)) await killPart(campaign, site, 'sentinelagent');
   for (const name of DAEMONS) if (site.running(name) === null) site.start(name);
   const left = await eventually(10_000, () => !family.some(isAlive));
   const survivors = family.filter(isAlive).map(({ pid }) => `pid ${pid}`);
   campaign.expect('orphan', left === null ? `after a kill of ${wanted} ${survivors.join(', ')} of the old agent runs on` : null);
-  return kills;
+  return isKilled;
 }
 
 function familyOf(site: Site): readonly KnownProcess[] {
@@ -100,18 +120,18 @@ function familyOf(site: Site): readonly KnownProcess[] {
 }
 
 /** Kills one part, where it runs, and waits until it is gone. */
-async function killPart(campaign: Campaign, site: Site, part: Part): Promise<0 | 1> {
+async function killPart(campaign: Campaign, site: Site, part: Part): Promise<boolean> {
   const target = site.part(part);
   const daemon = part === 'procmond' || part === 'sentinelagent' ? site.running(part) : null;
   const agent = site.running('sentinelagent');
-  if (target === null || !signalProcess(target, 'SIGKILL')) return 0;
+  if (target === null || !signalProcess(target, 'SIGKILL')) return false;
   campaign.count(`kills of ${part}`);
   await daemon?.ended;
   // An agent whose spawner is gone ends by itself, as documented.
-  if (part !== 'spawner' || agent === null) return 1;
+  if (part !== 'spawner' || agent === null) return true;
   const ended = await eventually(15_000, () => agent.end() !== null);
   campaign.expect('agent-without-spawner', ended === null ? 'the agent goes on although its spawner is gone' : null);
-  return 1;
+  return true;
 }
 
 /** A daemon that this campaign did not kill must not have ended. */

@@ -143,9 +143,9 @@ async function servingPid(site: Site, contest: Contest, winner: Starter): Promis
 function judgeLoser(campaign: Campaign, contest: string, what: string, loser: Starter, winner: Starter | undefined): void {
   const end = loser.end();
   if (end === null) return;
-  const problem = refusalProblem(contest, end, loser.errors());
+  const problem = refusalProblem(contest === 'start' ? 'pnpm start' : contest, end, loser.errors());
   campaign.expect('loser-unclear', problem === null ? null : `${what}: ${problem}`);
-  const names = winner !== undefined && loser.errors().includes(`pid ${winner.process.pid},`);
+  const names = winner !== undefined && new RegExp(`pid ${winner.process.pid}\\b`).test(loser.errors());
   campaign.expect(
     'holder-not-named',
     problem === null && !names

@@ -29,7 +29,7 @@ export const staleSocket = defineFault({
   name: 'stale-socket',
   summary: 'something lies where a socket is to be bound',
   rounds: OBSTACLES.length * 3,
-  quickRounds: 4,
+  quickRounds: 3,
   needs: [],
   run: async (campaign) => {
     const site = openSite(campaign);

@@ -21,7 +21,7 @@ export const truncated = defineFault({
   name: 'truncated',
   summary: 'databases that are cut, emptied, overwritten or gone',
   rounds: 81,
-  quickRounds: 4,
+  quickRounds: 3,
   needs: [],
   run: async (campaign) => {
     const site = openSite(campaign);

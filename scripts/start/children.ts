@@ -20,12 +20,10 @@ export type Child = {
   readonly stop: (patienceMs: number) => Promise<void>;
 };
 
-const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'];
-
 export function startChild(name: string, programs: string, programArguments: readonly string[], logDirectory: string): Child {
   const logFile = join(logDirectory, `${name}.log`);
   const log = openSync(logFile, 'a', 0o640);
-  const child = spawn(process.execPath, [...NODE_FLAGS, join(programs, `${name}.js`), ...programArguments], {
+  const child = spawn(process.execPath, [join(programs, `${name}.js`), ...programArguments], {
     stdio: ['ignore', 'pipe', log],
     detached: true,
     env: withoutNodeOptions(),
@@ -66,6 +64,15 @@ export function lastLines(file: string, count: number): string {
     .filter((line) => line !== '' && !line.startsWith('    at '))
     .slice(-count)
     .join('\n');
+}
+
+/** What a daemon said of its end: why and what to do, where it ended with an error of its own; else its last line. */
+export function lastWords(file: string, name: string): { readonly why: string; readonly hint: string | null } {
+  const [what = '', why = '', hint = ''] = lastLines(file, 3).split('\n');
+  if (what.startsWith(`${name}: `)) return { why: `${what.slice(name.length + 2).replace(/\.$/, '')}: ${why.trim()}`, hint: hint.trim() };
+  // Where Node itself gave up, its last line is its version.
+  const lines = lastLines(file, 30).split('\n');
+  return { why: lines.findLast((line) => /^\w*Error\b.*: /.test(line)) ?? lines.at(-1) ?? '', hint: null };
 }
 
 /** What package managers put into the environment is not for the daemons. */

@@ -30,6 +30,8 @@ export type ProcmondReply = {
   readonly pid: number;
   readonly uid: number;
   readonly hostId: string;
+  /** Between the beginnings of two scans. */
+  readonly intervalMs: number;
   readonly lastScan: ScanCompleted | null;
   readonly privileges: { readonly effective: string; readonly seccomp: boolean };
 };
@@ -38,6 +40,7 @@ export const ProcmondReplySchema: z.ZodType<ProcmondReply> = z.object({
   pid: z.int(),
   uid: z.int(),
   hostId: z.string().max(64),
+  intervalMs: z.int().min(0),
   lastScan: ScanCompletedSchema.nullable(),
   privileges: z.object({ effective: z.string(), seccomp: z.boolean() }),
 });

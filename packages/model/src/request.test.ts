@@ -53,6 +53,19 @@ describe('RequestSchema', () => {
     expect(accepts(value)).toBe(false);
   });
 
+  it('takes data of 32 levels, in an entry to append and to queue alike, and none that is deeper', () => {
+    const nested = (levels: number): unknown => JSON.parse(`${'[1,{"a":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}`);
+    const both = (levels: number): boolean[] => {
+      const deep = { action: 'start', data: { a: nested(levels) } };
+      return [accepts({ request: 'audit.queue', event: deep }), accepts(append({ entries: [{ originSequence: 1, event: deep }] }))];
+    };
+    expect([both(30), both(32), both(6_000)]).toEqual([
+      [true, true],
+      [false, false],
+      [false, false],
+    ]);
+  });
+
   it('is not reached by way of a prototype', () => {
     expect(accepts(JSON.parse('{"__proto__":{"request":"health"}}'))).toBe(false);
   });

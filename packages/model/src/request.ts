@@ -38,10 +38,18 @@ export type Reply<Body = unknown> =
 /** Reply to audit.append: the newest entry of the ledger once everything sent is in it. */
 export type AppendReply = { readonly head: LedgerHead; readonly lastOriginSequence: number };
 
+/** Levels of objects and lists in the data of an entry. What is deeper by thousands nobody could turn into text again. */
+const MAX_DATA_DEPTH = 32;
+
 const auditEvent: z.ZodType<AuditEvent> = z.strictObject({
   action: z.enum(AUDIT_ACTIONS),
-  data: z.record(z.string(), z.unknown()),
+  data: z.record(z.string(), z.unknown()).refine((data) => isWithin(data, MAX_DATA_DEPTH), `deeper than ${MAX_DATA_DEPTH} levels`),
 });
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1));
+}
 
 export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request', [
   z.strictObject({ request: z.literal('health') }),

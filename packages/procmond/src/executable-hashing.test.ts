@@ -133,7 +133,7 @@ describe('hashFile', () => {
       const program = crew.copyOfSleep('gone');
       const { pid } = crew.start(program, ['1000']);
       const look = () => source.scan().processes.find((process) => process.pid === pid)?.image;
-      await expect.poll(() => look()?.exe?.path, { timeout: 5000 }).toBe(program);
+      await expect.poll(() => look()?.exe?.path).toBe(program);
       rmSync(program);
       const image = look();
       expect(image?.exeDeleted).toBe(true);
@@ -217,7 +217,7 @@ describe('createExecutableHashing', () => {
     hashing.stop();
     const later = hashingOf([file]);
     later.hashing.wake();
-    await expect.poll(() => later.table.recorded.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => later.table.recorded.length).toBe(1);
     hashing.wake();
     expect(table.recorded).toEqual([]);
     expect(table.asked).toBe(1);

@@ -71,8 +71,10 @@ describe.skipIf(!isBuilt)('procmond (needs the built program)', () => {
 
   it.each<[readonly string[], number, string]>([
     [['walk'], 2, 'unknown command "walk"'],
-    [['run', 'twice'], 2, 'unknown command "run twice"'],
-    [['run', '--fast'], 2, "Unknown option '--fast'"],
+    [['run', 'twice'], 2, 'unknown command "twice"'],
+    [['run', 'run'], 2, '"run" is one word too many'],
+    [['run', '--fast'], 2, 'unknown option --fast'],
+    [['run', '--verbose'], 2, '--verbose does not go with "run"'],
     [['run', '--set'], 2, '--set'],
     [['run', '--set', 'x'], 2, 'must be KEY=VALUE'],
     [['run', '--set', 'collection.interval=2'], 3, 'must be a duration'],
@@ -84,9 +86,7 @@ describe.skipIf(!isBuilt)('procmond (needs the built program)', () => {
     expect(ended.status).toBe(status);
     if (message === '') return;
     expect(ended.stderr).toContain(message);
-    const [first, second] = ended.stderr.split('\n');
-    expect(first).toMatch(/^procmond: /);
-    expect(second).toMatch(/^ {2}\S/);
+    expect(ended.stderr).toMatch(/^procmond: .+\n {2}\S.*\n {2}\S.*\n$/);
     expect(ended.stderr).not.toContain('bug');
   });
 

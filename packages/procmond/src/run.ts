@@ -1,7 +1,7 @@
 /**
  * `procmond run`: from configuration to a collecting daemon, and back to a store that readers can go on reading.
  */
-import { SentinelError, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import type { Request } from '@sentineld/model/request';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
@@ -69,8 +69,12 @@ export async function run(options: RunOptions): Promise<void> {
   const daemon: Daemon = { log, lock, source, collector, servers, refusals, ...stores };
   if (options.once) {
     const scan = collector.scanOnce();
-    process.stdout.write(`${JSON.stringify(scan)}\n`);
-    return finish(daemon, 'once', scan === null ? 4 : 0);
+    const isWritten = await new Promise<boolean>((resolve) => {
+      process.stdout.write(`${JSON.stringify(scan)}\n`, (cause) =>
+        resolve(cause === null || cause === undefined || errnoOf(cause) === 'EPIPE'),
+      );
+    });
+    return finish(daemon, 'once', scan === null || !isWritten ? 4 : 0);
   }
   const context: AnswerContext = {
     version: VERSION,

@@ -2,7 +2,7 @@
  * `procmond self-check`: tries what procmond needs of this machine and says what works, what is reduced and what to do.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
-import { SentinelError, messageOf } from '@sentineld/model/error';
+import { SentinelError, messageOf, reasonOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import { loadNative } from '@sentineld/native/addon';
 import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
@@ -35,8 +35,8 @@ function attempt(what: string, work: () => Finding): Finding {
   try {
     return work();
   } catch (cause) {
-    const hint = cause instanceof SentinelError && cause.hint !== undefined ? { hint: cause.hint } : {};
-    return { state: 'failed', what: `${what}: ${messageOf(cause)}`, ...hint };
+    if (!(cause instanceof SentinelError)) return { state: 'failed', what: `${what}: ${messageOf(cause)}` };
+    return { state: 'failed', what: `${what}: ${cause.message}: ${cause.why}`, hint: cause.hint };
   }
 }
 
@@ -57,7 +57,12 @@ function stateDirectory(load: LoadOptions): Finding {
     }
     let at = paths.root;
     while (!existsSync(at)) at = at.slice(0, at.lastIndexOf('/')) || '/';
-    accessSync(at, constants.W_OK);
+    try {
+      accessSync(at, constants.W_OK);
+    } catch (cause) {
+      const what = `state directory: ${at} cannot be written: ${reasonOf(cause)}`;
+      return { state: 'failed', what, hint: 'give another one with --state-dir DIR, or start as root' };
+    }
     return { state: 'ok', what: `state directory: ${paths.root}${at === paths.root ? '' : ' (will be made)'}` };
   });
 }

@@ -1,3 +1,4 @@
+import { daemonNodeArguments } from '@sentineld/runtime/lifecycle/node-flags';
 import { SentinelError } from '@sentineld/model/error';
 import type { LoadedConfig } from '@sentineld/runtime/config/load';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
@@ -43,7 +44,7 @@ vi.mock('@sentineld/runtime/lifecycle/confine', () => ({
     return world.unconfined;
   },
 }));
-vi.mock('@sentineld/runtime/lifecycle/replace-program', () => ({ withoutIoUring: note('withoutIoUring') }));
+vi.mock('@sentineld/runtime/lifecycle/replace-program', () => ({ replaceProgram: note('replaceProgram') }));
 vi.mock('@sentineld/runtime/lifecycle/staging', () => ({
   readablePrograms: (...parameters: unknown[]) => {
     world.calls.push(['readablePrograms', ...parameters]);
@@ -81,7 +82,7 @@ describe('an unprivileged start', () => {
 
   it('makes directories of its own, then closes off, then proves', () => {
     expect(settle()).toEqual({ proof: { ...proof, effective: '0' }, seesOtherUsers: false, unconfined: null, native });
-    expect(steps()).toEqual(['withoutIoUring', 'makeStateDirs', 'confine', 'provePrivileges']);
+    expect(steps()).toEqual(['replaceProgram', 'makeStateDirs', 'confine', 'provePrivileges']);
     expect(world.calls).toContainEqual(['makeStateDirs', paths, null]);
     expect(world.calls).toContainEqual(['confine', { socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false }]);
     expect(world.calls).toContainEqual(['provePrivileges', SYS_PTRACE]);
@@ -90,7 +91,7 @@ describe('an unprivileged start', () => {
   it('leaves the directories to root where it has the one capability, and sees other users', () => {
     Object.assign(world, { ambient: SYS_PTRACE, effective: '80000' });
     expect(settle().seesOtherUsers).toBe(true);
-    expect(steps()).toEqual(['withoutIoUring', 'confine', 'provePrivileges']);
+    expect(steps()).toEqual(['replaceProgram', 'confine', 'provePrivileges']);
   });
 
   it('goes on where nothing can be closed off, and says why', () => {
@@ -119,7 +120,7 @@ describe('a start as root', () => {
     expect(world.calls[3]?.slice(1)).toEqual([
       { uid: 5, gid: 7, supplementaryGids: [7, 8], keepSysPtrace: true },
       '/stage/node',
-      [...process.execArgv, '/stage/programs/procmond.js', 'run', '--once'],
+      [...daemonNodeArguments(), '/stage/programs/procmond.js', 'run', '--once'],
       { SENTINELD_RESOLVED_CONFIG: expect.stringContaining('"files":["/etc/x.yaml"]') },
     ]);
   });

@@ -17,7 +17,8 @@ import {
   type PrivilegeProof,
 } from '@sentineld/runtime/lifecycle/privileges';
 import { confine } from '@sentineld/runtime/lifecycle/confine';
-import { withoutIoUring } from '@sentineld/runtime/lifecycle/replace-program';
+import { daemonNodeArguments } from '@sentineld/runtime/lifecycle/node-flags';
+import { replaceProgram } from '@sentineld/runtime/lifecycle/replace-program';
 import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
 
@@ -37,7 +38,7 @@ export type SettledPrivileges = {
 export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): SettledPrivileges {
   if (process.getuid?.() === 0) return becomeCollector(loaded, paths, programArguments);
   const addon = loadNative();
-  if (addon.available) withoutIoUring(addon.native);
+  if (addon.available) replaceProgram(addon.native);
   const ambient = threadPrivileges().some((thread) => thread.ambient === SYS_PTRACE_MASK);
   // With the capability the directories were made by root before; without it they are this user's own.
   if (!ambient) makeStateDirs(paths, null);
@@ -65,7 +66,7 @@ function becomeCollector(loaded: LoadedConfig, paths: StatePaths, programArgumen
   becomeThroughSetpriv(
     { uid: accounts.collectorUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: true },
     programs.node,
-    [...process.execArgv, join(programs.directory, 'procmond.js'), ...programArguments],
+    [...daemonNodeArguments(), join(programs.directory, 'procmond.js'), ...programArguments],
     resolvedConfigEnvironment(loaded),
   );
 }

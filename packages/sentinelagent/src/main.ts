@@ -1,66 +1,53 @@
 /**
  * sentinelagent: runs the rules and delivers alerts. Reads its arguments and hands over; every failure ends in one
- * line that says what happened, one that says what to do, and the exit status of its kind.
+ * line each for what happened, why and what to do, and the exit status of its kind.
  */
-import { parseArgs } from 'node:util';
-import { SentinelError, messageOf } from '@sentineld/model/error';
-import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
+import { CONFIG_OPTIONS, readArguments, writerConfig, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
+import { describeFailure, exitStatusOf, tellOutputFailures } from '@sentineld/runtime/lifecycle/fail';
 import { VERSION } from '@sentineld/runtime/version';
 import { run } from './run.ts';
 
-const HELP = `sentinelagent ${VERSION}: runs detection rules over what procmond records, and delivers alerts
+const HELP = `sentinelagent ${VERSION}: runs detection rules over what procmond records, and delivers
+alerts
 
 Usage:
   sentinelagent run            run until stopped
   sentinelagent --help | --version
 
 Options:
-  --config FILE      a configuration file above the user's (~/.config/sentineld/config.yaml)
+  --config FILE      a configuration file above the user's own
+                     (~/.config/sentineld/config.yaml)
   --state-dir DIR    where databases and sockets are
-  --set KEY=VALUE    one setting, for instance --set detection.rules_dirs=[/etc/sentineld/rules]
+  --set KEY=VALUE    one setting, for instance
+                     --set detection.rules_dirs=[/etc/sentineld/rules];
+                     may be given again
   --supervised       stop when the parent process ends
 
-As root the agent makes its directories, then becomes an unprivileged user without any capability.
+As root the agent makes its directories, then becomes an unprivileged user
+without any capability.
 Exit status: 0 fine, 2 usage, 3 configuration, 4 store or environment, 70 bug.
 `;
 
 const OPTIONS = {
-  config: { type: 'string' },
-  'state-dir': { type: 'string' },
-  set: { type: 'string', multiple: true },
-  supervised: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean' },
+  ...CONFIG_OPTIONS,
+  supervised: { value: null },
+  help: { value: null, short: 'h' },
+  version: { value: null },
 } as const;
 
+const SYNTAX: ProgramSyntax<keyof typeof OPTIONS> = { program: 'sentinelagent', options: OPTIONS, words: ['run'], mostWords: 1 };
+
 async function main(programArguments: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArguments(programArguments);
-  if (values.version === true) {
-    process.stdout.write(`${VERSION}\n`);
-  } else if (values.help === true || positionals.length === 0) {
-    process.stdout.write(HELP);
-  } else if (positionals.join(' ') === 'run') {
-    const stateDir = values['state-dir'];
-    await run({
-      ...(values.config === undefined ? {} : { file: values.config }),
-      assignments: [...(stateDir === undefined ? [] : [`state_dir=${stateDir}`]), ...(values.set ?? [])],
-      supervised: values.supervised === true,
-      programArguments,
-    });
-  } else {
-    throw new SentinelError('usage.invalid', {
-      message: `unknown command "${positionals.join(' ')}"`,
-      hint: 'sentinelagent --help lists the commands',
-    });
-  }
+  const given = readArguments(SYNTAX, programArguments);
+  if (given.has('version')) print(`${VERSION}\n`);
+  else if (given.has('help') || given.words.length === 0) print(HELP);
+  else await run({ ...writerConfig(given), supervised: given.has('supervised'), programArguments });
 }
 
-function parseArguments(programArguments: readonly string[]) {
-  try {
-    return parseArgs({ args: [...programArguments], options: OPTIONS, allowPositionals: true });
-  } catch (cause) {
-    throw new SentinelError('usage.invalid', { message: messageOf(cause), hint: 'sentinelagent --help lists the options', cause });
-  }
+/** For what is asked of it by hand. A running agent goes on where nobody reads its output. */
+function print(text: string): void {
+  tellOutputFailures('sentinelagent');
+  process.stdout.write(text);
 }
 
 try {

@@ -116,6 +116,15 @@ describe('runCycle', () => {
   });
 });
 
+describe('a rule that could not be run for a reason that is not its own', () => {
+  it('is incomplete each time, and never set aside', async () => {
+    const failed: RuleOutcome = { outcome: 'failed', message: 'No executor can be started', durationMs: 0 };
+    const { cycles, book } = await cycle({ a: failed }, 5);
+    expect(cycles.map(({ rules, incomplete }) => [rules, incomplete])).toEqual(Array.from({ length: 5 }, () => [1, 1]));
+    expect(book.entries[0]).toMatchObject({ state: 'active', runs: 5 });
+  });
+});
+
 describe('createRuleBook', () => {
   it('keeps broken files from being rules and refused rules from being run, with where and why', async () => {
     writeFileSync(join(directory, 'broken.yaml'), 'id: broken\nname: [', { mode: 0o644 });
@@ -138,6 +147,21 @@ describe('createRuleBook', () => {
       ['nodedup', 'dedup', expect.any(Number)],
     ]);
     expect(book.active().map(({ rule: { id } }) => id)).toEqual(['good']);
+  });
+
+  it('looks twice before it refuses a rule that took too long to judge', async () => {
+    const asked: string[] = [];
+    const book = bookOf(['busy', 'costly']);
+    await book.validate({
+      validate: async (sql) => {
+        asked.push(idIn(sql));
+        const isTooLong = idIn(sql) === 'costly' || asked.filter((id) => id === 'busy').length === 1;
+        const refusal = { code: 'limit', message: 'too costly to judge', position: null } as const;
+        return isTooLong ? { ok: false, refusal } : { ok: true, columns: ['pid', 'start_time'] };
+      },
+    });
+    expect(asked).toEqual(['busy', 'busy', 'costly', 'costly']);
+    expect(book.entries.map(({ state }) => state)).toEqual(['active', 'refused']);
   });
 
   it('leaves disabled rules out without looking at them', async () => {

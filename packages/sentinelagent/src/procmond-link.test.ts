@@ -8,7 +8,7 @@ import { silentLogger } from '@sentineld/runtime/log/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startProcmondLink, type ProcmondLink } from './procmond-link.ts';
 
-const PROCMOND = { pid: 1, uid: 1, hostId: 'h', lastScan: null, privileges: { effective: '0', seccomp: true } };
+const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null, privileges: { effective: '0', seccomp: true } };
 const SCAN = {
   event: 'scan.completed', scanId: 8, correlationId: 'scan-8', timestampMs: 1, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,

@@ -2,14 +2,11 @@
  * `sentinelagent run`: from configuration to a detecting daemon. The order is what makes it safe: privileges go first,
  * the spawner of executors is started while programs still can be, then this process is closed off, then it listens.
  */
-import { existsSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { existsSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '@sentineld/model/audit';
 import { messageOf } from '@sentineld/model/error';
-import type { ProcmondReply } from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
-import type { ScanCompleted } from '@sentineld/model/scan';
 import { startExecutor, type ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { Config } from '@sentineld/runtime/config/config';
 import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
@@ -26,13 +23,12 @@ import { VERSION } from '@sentineld/runtime/version';
 import { openAgentWriter, type AgentWriter } from '@sentineld/store/agent/writer';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
 import { answer, type AgentAnswers } from './answers.ts';
-import { createDeliverer } from './deliver/deliver.ts';
+import { createDeliverer, type Deliverer } from './deliver/deliver.ts';
 import type { OpenSink } from './deliver/sink.ts';
 import { SINKS } from './deliver/sinks/registry.ts';
-import { runCycle, type Cycle, type PipelineOptions } from './pipeline.ts';
 import { startProcmondLink, type ProcmondLink } from './procmond-link.ts';
-import { createRuleBook, fileRejection, rulesOf, type RuleBook } from './rule-book.ts';
-import { createScanQueue, type ScanQueue } from './scan-queue.ts';
+import { createDetection, type Detection } from './detection.ts';
+import { createRuleBook, fileRejection, rulesOf } from './rule-book.ts';
 import { settlePrivileges } from './settle-privileges.ts';
 
 export type RunOptions = LoadOptions & {
@@ -52,29 +48,39 @@ export async function run(options: RunOptions): Promise<void> {
   const executor = startConfinedExecutor(config, paths, log);
   const unconfined = confine({ socketFamilies: 'unix_and_ip', exec: false, writeFiles: true, signalOthers: false });
   const store = openAgentWriter({ path: paths.agentDb, clock: Date.now });
-  store.queueAudit({
-    action: 'start',
-    data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
-  });
-  store.queueAudit({ action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } });
   const book = createRuleBook({
     builtinDirectory: builtinRules(),
     directories: config.detection.rules_dirs,
     overrides: Object.fromEntries(config.detection.disabled_rules.map((id) => [id, { enabled: false }])),
   });
+  // First, because it reads most of what there is: a damaged file is left as it was found.
   store.saveRules(rulesOf(book));
+  store.queueAudit({
+    action: 'start',
+    data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
+  });
+  store.queueAudit({ action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } });
   for (const problem of book.problems) store.queueAudit(fileRejection(problem));
   const sinks = new Map(
     SINKS.filter((sink) => sink.isEnabled(config)).map((sink): [string, OpenSink] => [sink.name, sink.open(config, paths)]),
   );
-  const deliverer = createDeliverer(store, sinks, log);
-  const detection = createDetection({ config, store, book, executor, log, deliverer, sinkNames: [...sinks.keys()] });
+  const deliverer = createDeliverer({ store, sinks, log, nowMs });
+  const detection = createDetection({
+    config,
+    store,
+    book,
+    executor: executor.client,
+    log,
+    deliverer,
+    sinkNames: [...sinks.keys()],
+    nowMs,
+  });
   const link = startProcmondLink({
     path: paths.procmondAgentSocket,
     store,
     log,
     onConnected: detection.onConnected,
-    onScan: detection.queue.offer,
+    onScan: detection.onScan,
   });
   detection.attach(link);
   const answers: AgentAnswers = {
@@ -84,17 +90,40 @@ export async function run(options: RunOptions): Promise<void> {
     store,
     link,
     deliverer,
-    lastCycle: detection.lastCycle,
-    skippedScans: detection.queue.skipped,
+    detection: detection.state,
+    freeBytes: () => freeBytesAt(paths.agentDir),
     confinement: executor.confinement,
     unconfined,
   };
   const server = await openSocket(paths, answers, log);
-  const daemon: Daemon = { log, lock, store, link, server, queue: detection.queue, executor: executor.client, sinks };
+  const daemon: Daemon = { log, lock, store, link, server, detection, deliverer, executor: executor.client, sinks };
   void executor.client.closed.then((reason) => finish(daemon, `executor: ${reason}`, 4));
   listenForStop({ watchParent: options.supervised, onStop: (reason) => void finish(daemon, reason, 0) });
-  await deliverer.drain();
+  setInterval(() => retryStore(store), STORE_RETRY_MS).unref();
+  await deliverer.drain().catch((cause: unknown) => log.error({ error: messageOf(cause) }, 'delivery.failed'));
   notifyServiceManager('READY=1');
+}
+
+/** How often it is looked whether a store that failed can be written again. */
+const STORE_RETRY_MS = 5_000;
+
+function nowMs(): number {
+  return performance.now();
+}
+
+/** Without scans nothing is written, and nobody would notice that there is space again. */
+function retryStore(store: Pick<AgentWriter, 'writeFailure' | 'tryWrite'>): void {
+  if (store.writeFailure() !== null) store.tryWrite();
+}
+
+function freeBytesAt(directory: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    // Only a hint: a write that fails says so by itself.
+    return null;
+  }
 }
 
 type RunningExecutor = { readonly client: ExecutorClient; readonly confinement: () => string };
@@ -121,76 +150,6 @@ function startConfinedExecutor(config: Config, paths: StatePaths, log: Logger): 
   return { client, confinement: () => confinement };
 }
 
-type DetectionOptions = {
-  readonly config: Config;
-  readonly store: AgentWriter;
-  readonly book: RuleBook;
-  readonly executor: RunningExecutor;
-  readonly log: Logger;
-  readonly deliverer: PipelineOptions['deliverer'];
-  readonly sinkNames: readonly string[];
-};
-
-type Detection = {
-  readonly queue: ScanQueue;
-  readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
-  readonly attach: (link: ProcmondLink) => void;
-  readonly lastCycle: () => Cycle | null;
-};
-
-/** Rules are looked at once procmond has a store for them; from then on each scan that it announces is one cycle. */
-function createDetection(options: DetectionOptions): Detection {
-  const { store, book, executor, log } = options;
-  let lastCycle: Cycle | null = null;
-  let hostId = '';
-  let link: ProcmondLink | null = null;
-  const cycle = async (scan: ScanCompleted): Promise<void> => {
-    const context = {
-      hostName: hostname(),
-      hostId,
-      bootId: bootId(),
-      windowMs: options.config.alerting.dedup_window,
-      sinks: options.sinkNames.map((name) => ({ name, type: name })),
-    };
-    const pipeline = { book, executor: executor.client, store, deliverer: options.deliverer, context, log, clock: Date.now };
-    lastCycle = await runCycle(pipeline, scan, lastCycle?.timestampMs ?? 0);
-    await options.deliverer.drain();
-    await link?.forwardAudit();
-  };
-  const queue = createScanQueue((scan) =>
-    cycle(scan).catch((cause: unknown) => log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed')),
-  );
-  return {
-    queue,
-    lastCycle: () => lastCycle,
-    attach: (to) => {
-      link = to;
-    },
-    onConnected: async (told) => {
-      hostId = told.hostId;
-      if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
-      if (told.lastScan !== null) queue.offer(told.lastScan);
-    },
-  };
-}
-
-async function validateRules({ store, book, executor, log }: DetectionOptions): Promise<void> {
-  const rejections = await book.validate(executor.client);
-  for (const event of rejections) {
-    store.queueAudit(event);
-    log.warn({ ...event.data }, 'rule.rejected');
-  }
-  const active = book.active().length;
-  const summary = {
-    active,
-    refused: rejections.length,
-    not_loaded: book.problems.length,
-    disabled: book.entries.filter((entry) => entry.state === 'disabled').length,
-  };
-  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rules: book.active().map(({ rule }) => `${rule.id}@${rule.version}`) } });
-  log.info(summary, 'rules.loaded');
-}
-
 async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger): Promise<SocketServer> {
   return serveSocket({
     path: paths.agentSocket,
@@ -212,7 +171,8 @@ type Daemon = {
   readonly store: AgentWriter;
   readonly link: ProcmondLink;
   readonly server: SocketServer;
-  readonly queue: ScanQueue;
+  readonly detection: Pick<Detection, 'stop'>;
+  readonly deliverer: Pick<Deliverer, 'stop'>;
   readonly executor: ExecutorClient;
   readonly sinks: ReadonlyMap<string, OpenSink>;
 };
@@ -225,11 +185,12 @@ async function finish(daemon: Daemon, reason: string, status: number): Promise<v
   finishing = true;
   await daemon.server.close();
   // A rule that runs is not waited for longer than this; its cycle is run again after the next start.
-  await Promise.race([daemon.queue.stop(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
+  await Promise.race([daemon.detection.stop(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
   queueOrLog(daemon.store, daemon.log, { action: 'stop', data: { reason } });
   await Promise.race([daemon.link.forwardAudit(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
   daemon.link.stop();
   await Promise.race([daemon.executor.close(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS / 2))]);
+  daemon.deliverer.stop();
   for (const sink of daemon.sinks.values()) sink.close();
   try {
     daemon.store.stop();

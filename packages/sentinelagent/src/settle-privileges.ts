@@ -8,6 +8,7 @@ import { resolvedConfigEnvironment, type LoadedConfig } from '@sentineld/runtime
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
 import { prepareToConfine } from '@sentineld/runtime/lifecycle/confine';
+import { daemonNodeArguments } from '@sentineld/runtime/lifecycle/node-flags';
 import { becomeThroughSetpriv, provePrivileges, threadPrivileges, type PrivilegeProof } from '@sentineld/runtime/lifecycle/privileges';
 import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
@@ -32,7 +33,7 @@ function becomeAgent(loaded: LoadedConfig, paths: StatePaths, programArguments: 
   becomeThroughSetpriv(
     { uid: accounts.agentUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: false },
     programs.node,
-    [...process.execArgv, join(programs.directory, 'sentinelagent.js'), ...programArguments],
+    [...daemonNodeArguments(), join(programs.directory, 'sentinelagent.js'), ...programArguments],
     resolvedConfigEnvironment(loaded),
   );
 }

@@ -46,7 +46,8 @@ export function parseCommandLine(words: readonly string[], commands: readonly Co
   const command = findCommand(named, commands);
   if (command === null) {
     const group = named[0] ?? '';
-    if (asksHelp && commands.some(({ name }) => name.startsWith(`${group} `))) return { kind: 'help', command: null, group };
+    if (asksHelp && named.length === 1 && commands.some(({ name }) => name.startsWith(`${group} `)))
+      return { kind: 'help', command: null, group };
     throw unknownCommand(named, commands);
   }
   if (asksHelp) return { kind: 'help', command, group: null };
@@ -102,17 +103,34 @@ function unknownCommand(words: readonly string[], commands: readonly Command[]):
   const [group = '', member] = words;
   const members = commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
   if (members.length === 0) {
-    const nearest = nearestWord(group, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))]);
-    return usage(
-      `unknown command "${group}"`,
-      nearest === null ? 'sentinelcli --help lists the commands' : `did you mean "sentinelcli ${nearest}"?`,
-    );
+    const groups = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
+    return usage(`unknown command "${group}"`, `there are ${groups.join(', ')}`, meantInstead(group, groups, commands));
   }
-  if (member === undefined)
-    return usage(`"${group}" needs one of ${members.join(', ')}`, `sentinelcli ${group} --help says what each does`);
+  if (member === undefined) {
+    const hint = `sentinelcli ${group} --help says what each does`;
+    return usage(`"${group}" alone is no command`, `it needs one of ${members.join(', ')} behind it`, hint);
+  }
   const nearest = nearestWord(member, members);
-  const hint = nearest === null ? `there are ${members.join(', ')}` : `did you mean "sentinelcli ${group} ${nearest}"?`;
-  return usage(`unknown command "${group} ${member}"`, hint);
+  const hint = nearest === null ? `sentinelcli ${group} --help says what each does` : `did you mean "sentinelcli ${group} ${nearest}"?`;
+  return usage(`unknown command "${group} ${member}"`, `"${group}" has ${members.join(', ')}`, hint);
+}
+
+/** Words that other programs have for what this one calls differently. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  status: 'sentinelcli health',
+  version: 'sentinelcli --version',
+  sql: 'sentinelcli query',
+  ps: "sentinelcli query 'SELECT pid, name FROM processes'",
+  start: 'npx -y pnpm@12.21.0 start',
+};
+
+function meantInstead(word: string, groups: readonly string[], commands: readonly Command[]): string {
+  const nearest = nearestWord(word, groups);
+  const members = commands.flatMap(({ name }) => (name.endsWith(` ${word}`) ? [`"sentinelcli ${name}"`] : []));
+  if (nearest !== null) return `did you mean "sentinelcli ${nearest}"?`;
+  if (members.length > 0) return `did you mean ${members.join(' or ')}?`;
+  const other = Object.hasOwn(OTHER_WORDS, word) ? OTHER_WORDS[word] : undefined;
+  return other === undefined ? 'sentinelcli --help lists the commands' : `did you mean: ${other}`;
 }
 
 function checkOptions(given: readonly GivenOption[], command: Command | null, commands: readonly Command[]): void {
@@ -121,12 +139,23 @@ function checkOptions(given: readonly GivenOption[], command: Command | null, co
     const spec = Object.hasOwn(allowed, option.name) ? allowed[option.name] : undefined;
     if (spec === undefined) throw unknownOption(option, Object.keys(allowed), command, commands);
     if (spec.kind === 'flag') {
-      if (option.inline) throw usage(`${option.written} takes no value`);
+      if (option.inline)
+        throw usage(
+          `${option.written}=${option.value ?? ''}: not taken`,
+          `${option.written} takes no value`,
+          `write ${option.written} alone`,
+        );
       continue;
     }
-    const isMissing = option.value === undefined || (!option.inline && /^-./.test(option.value));
-    if (isMissing) throw usage(`${option.written} needs a value`, `write ${option.written}=${spec.placeholder}`);
+    const why = whyNoValue(option);
+    if (why !== null) throw usage(`${option.written} needs a value`, why, `write ${option.written}=${spec.placeholder}`);
   }
+}
+
+function whyNoValue({ value, inline }: GivenOption): string | null {
+  if (value === undefined) return 'nothing follows it';
+  if (value === '') return 'what follows it is empty, as an unset variable between quotes is';
+  return !inline && /^-./.test(value) ? `${value} begins with a dash, so it is another option` : null;
 }
 
 function unknownOption(
@@ -139,22 +168,38 @@ function unknownOption(
   const others = commands.filter(({ options }) => Object.hasOwn(options, option.name)).map(({ name }) => name);
   if (others.length > 0) {
     const place = command === null ? 'needs a command' : `is not an option of "${command.name}"`;
-    return usage(`${option.written} ${place}`, `it belongs to ${others.join(', ')}; ${help}`);
+    return usage(`${option.written} ${place}`, `it belongs to ${others.join(', ')}`, help);
   }
-  const nearest = nearestWord(option.name, allowed);
-  return usage(`unknown option ${option.written}`, nearest === null ? help : `did you mean --${nearest}?`);
+  // Of one letter the first is all that can be meant: -v, -j.
+  const isLetter = option.name.length === 1;
+  const nearest = isLetter
+    ? allowed.toReversed().find((name) => name.startsWith(option.name.toLowerCase()))
+    : nearestWord(option.name, allowed);
+  const names =
+    command === null ? Object.keys(GLOBAL_OPTIONS).filter((name) => name !== 'help' && name !== 'version') : Object.keys(command.options);
+  const own = names.map((name) => `--${name}`);
+  const none = own.length === 0 ? 'no options of its own' : own.join(', ');
+  const why = command === null ? `every command takes ${none}` : `"${command.name}" takes ${none}`;
+  return usage(`unknown option ${option.written}`, why, nearest === undefined || nearest === null ? help : `did you mean --${nearest}?`);
 }
 
 function checkPositionals(words: readonly string[], { name, positionals }: Command): void {
   const missing = positionals.find((positional, at) => positional.required && words[at] === undefined);
-  if (missing !== undefined) throw usage(`${name} needs ${missing.name}: ${missing.summary}`, `sentinelcli ${name} --help shows examples`);
+  if (missing !== undefined)
+    throw usage(`${name} needs ${missing.name}`, `${missing.name} is ${missing.summary}`, `sentinelcli ${name} --help shows examples`);
+  const empty = words.indexOf('');
+  if (empty !== -1) {
+    const placeholder = (positionals[empty] ?? positionals.at(-1))?.name ?? 'a word';
+    throw usage(`${placeholder} of ${name} is empty`, 'an unset variable between quotes is', `sentinelcli ${name} --help shows examples`);
+  }
   const extra = words[positionals.length];
   if (extra === undefined || positionals.at(-1)?.repeated === true) return;
   const hint =
     name === 'query' ? "put the statement between quotes: sentinelcli query 'SELECT …'" : `sentinelcli ${name} --help shows what it takes`;
-  throw usage(`"${extra}" is one word too many for ${name}`, hint);
+  const most = positionals.length === 0 ? 'no words, options alone' : positionals.map((positional) => positional.name).join(' ');
+  throw usage(`"${extra}" is one word too many`, `${name} takes ${most}`, hint);
 }
 
-function usage(message: string, hint?: string): SentinelError {
-  return new SentinelError('usage.invalid', { message, ...(hint === undefined ? {} : { hint }) });
+function usage(message: string, why: string, hint: string): SentinelError {
+  return new SentinelError('usage.invalid', { message, why, hint });
 }

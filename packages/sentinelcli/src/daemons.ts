@@ -13,7 +13,9 @@ export type Daemon = 'procmond' | 'sentinelagent';
 export type Asked =
   | { readonly reached: true; readonly body: Readonly<Record<string, unknown>> }
   /** 'absent': nobody listens; 'denied': this user may not ask; 'failed': it listens and gave no good answer. */
-  | { readonly reached: false; readonly why: 'absent' | 'denied' | 'failed'; readonly message: string };
+  | { readonly reached: false; readonly why: Unreached; readonly message: string };
+
+export type Unreached = 'absent' | 'denied' | 'failed';
 
 const PATIENCE_MS = 3000;
 
@@ -37,7 +39,7 @@ export async function askDaemon(daemon: Daemon, paths: StatePaths, request: Requ
   }
 }
 
-function messageOf(why: 'absent' | 'denied' | 'failed', path: string, cause: SentinelError): string {
+function messageOf(why: Unreached, path: string, cause: SentinelError): string {
   if (why === 'absent') return `nobody listens on ${path}`;
   return why === 'denied' ? `this user may not ask on ${path}` : cause.message;
 }

@@ -2,7 +2,7 @@
  * The databases of an installation as an operator meets them: there, not there yet, or not for this user. What can
  * be read is opened together, under the schemas main (events), agent and ledger; the rest is explained.
  */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SentinelError, errnoOf } from '@sentineld/model/error';
 import type { ReadableSchema } from '@sentineld/model/schema';
@@ -33,8 +33,6 @@ export type ReadableDatabases = {
   readonly schema: ReadableSchema;
   readonly absent: readonly DatabaseFile[];
 };
-
-const START_HINT = 'start procmond and sentinelagent first (from a checkout: npx -y pnpm@12.21.0 start), or give their --state-dir';
 
 export function databaseFiles(paths: StatePaths): readonly DatabaseFile[] {
   const file = (name: DatabaseName, path: string, schema: ReadableSchema, views: readonly ReaderView[]): DatabaseFile => ({
@@ -81,16 +79,33 @@ export function unavailable({ file, name, path, state }: DatabaseFile): Sentinel
   if (state === 'missing') {
     const writer = name === 'agent' ? 'sentinelagent' : 'procmond';
     return new SentinelError('store.missing', {
-      message: `nothing recorded yet: there is no ${file} at ${path}; ${writer} makes it`,
-      hint: START_HINT,
+      message: `nothing recorded yet: there is no ${file}`,
+      why: whyMissing(path, writer),
       context: { path },
     });
   }
+  return new SentinelError('store.unreadable', { message: `${path} may not be read`, ...whoMay(path, name), context: { path } });
+}
+
+function whyMissing(path: string, writer: string): string {
+  if (existsSync(path)) return `${path} is not a file`;
+  const stateDir = dirname(dirname(path));
+  const status = statSync(stateDir, { throwIfNoEntry: false });
+  if (status === undefined) return `the state directory ${stateDir} does not exist`;
+  return status.isDirectory() ? `${writer} makes it, and has not run on ${stateDir}` : `${stateDir} is not a directory`;
+}
+
+/** Who may read a database that this user may not, by the directory that keeps them out. */
+function whoMay(path: string, name: DatabaseName): { readonly why: string; readonly hint: string } {
   const directory = dirname(path);
-  const group = groupOf(directory);
-  const members = name === 'ledger' ? 'auditors' : 'operators';
-  const hint = `${members} may: the members of group ${group}, which ${directory} belongs to; "id" shows your groups`;
-  return new SentinelError('store.unreadable', { message: `${path} may not be read by this user`, hint, context: { path } });
+  const gid = groupOf(directory);
+  if (gid === null) {
+    const why = `the state directory ${dirname(directory)} is closed to this user`;
+    return { why, hint: 'ask as the user whose it is, or as root; or give another --state-dir' };
+  }
+  const group = nameOfGroup(gid);
+  const why = `it is for the ${name === 'ledger' ? 'auditors' : 'operators'}: group ${group ?? `${gid}, which has no name`}`;
+  return { why, hint: group === null ? 'ask as root' : `ask as root, or join them: usermod -aG ${group} YOU, and log in again` };
 }
 
 /** The absent database that a statement names a table of, by the look of its text; null where it names none. */
@@ -105,18 +120,30 @@ export function absentTableIn(
   return null;
 }
 
-function groupOf(directory: string): string {
+function groupOf(directory: string): number | null {
   try {
-    return String(statSync(directory).gid);
+    return statSync(directory).gid;
   } catch {
-    return 'unknown';
+    return null;
+  }
+}
+
+/** By /etc/group alone: what else a host may ask needs programs that are not started here. */
+function nameOfGroup(gid: number): string | null {
+  try {
+    const line = readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .find((group) => group.split(':')[2] === String(gid));
+    return line?.split(':')[0] ?? null;
+  } catch {
+    return null;
   }
 }
 
 function stateOf(path: string): DatabaseState {
   try {
     accessSync(path, constants.R_OK);
-    return 'readable';
+    return statSync(path).isFile() ? 'readable' : 'missing';
   } catch (cause) {
     return errnoOf(cause) === 'EACCES' || errnoOf(cause) === 'EPERM' ? 'denied' : 'missing';
   }

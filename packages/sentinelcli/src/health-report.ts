@@ -8,7 +8,7 @@ import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { Severity } from '@sentineld/model/rule';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { countAlerts, withAgentReader } from './alert-store.ts';
-import { askDaemon, type Asked, type Daemon } from './daemons.ts';
+import { askDaemon, type Asked, type Daemon, type Unreached } from './daemons.ts';
 import { numberField, recordField, textField, textsField } from './fields.ts';
 import { databaseFiles, type DatabaseState } from './databases.ts';
 
@@ -18,6 +18,8 @@ export type HealthState = (typeof HEALTH_STATES)[number];
 export type ComponentHealth = {
   readonly component: Daemon;
   readonly state: HealthState;
+  /** Why it said nothing; null where it did. */
+  readonly unreached: Unreached | null;
   readonly problems: readonly string[];
   /** What the daemon said, as it said it; null where it said nothing. */
   readonly details: Readonly<Record<string, unknown>> | null;
@@ -39,6 +41,7 @@ export type Health = {
   /** Raised within 24 hours; null where the alerts cannot be read, `alertsProblem` says why. */
   readonly alerts: Readonly<Record<Severity, number>> | null;
   readonly alertsProblem: string | null;
+  readonly stateDir: string;
 };
 
 const DAY_MS = 86_400_000;
@@ -52,17 +55,25 @@ export async function reportHealth(paths: StatePaths, now: number): Promise<Heal
   const components = [componentOf('procmond', procmond), componentOf('sentinelagent', agent)];
   const isFailing = components.some(({ state }) => state !== 'ok' && state !== 'degraded');
   const state = isFailing ? 'failing' : components.some(({ state }) => state === 'degraded') ? 'degraded' : 'ok';
-  return { state, components, databases: databaseFiles(paths).map(fileOf), ledgerHead: ledgerHeadOf(procmond), ...alertsOf(paths, now) };
+  const databases = databaseFiles(paths).map(fileOf);
+  return { state, components, databases, ledgerHead: ledgerHeadOf(procmond), ...alertsOf(paths, now), stateDir: paths.root };
 }
 
 function componentOf(component: Daemon, asked: Asked): ComponentHealth {
   if (!asked.reached) {
-    return { component, state: asked.why === 'absent' ? 'not_running' : 'unknown', problems: [asked.message], details: null };
+    return {
+      component,
+      state: asked.why === 'absent' ? 'not_running' : 'unknown',
+      unreached: asked.why,
+      problems: [asked.message],
+      details: null,
+    };
   }
   const said = textField(asked.body, 'state');
   return {
     component,
     state: HEALTH_STATES.find((state) => state === said) ?? 'unknown',
+    unreached: null,
     problems: textsField(asked.body, 'problems'),
     details: asked.body,
   };
@@ -95,6 +106,6 @@ function alertsOf(paths: StatePaths, now: number): Pick<Health, 'alerts' | 'aler
     return { alerts: withAgentReader(paths, (reader) => countAlerts(reader, now - DAY_MS)), alertsProblem: null };
   } catch (cause) {
     if (!(cause instanceof SentinelError)) throw cause;
-    return { alerts: null, alertsProblem: messageOf(cause) };
+    return { alerts: null, alertsProblem: cause.code === 'store.unreadable' ? 'not readable for this user' : messageOf(cause) };
   }
 }

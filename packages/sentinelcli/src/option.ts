@@ -3,7 +3,7 @@
  * becomes a value: parsing, help and completion are all built from it.
  */
 import { SentinelError } from '@sentineld/model/error';
-import { parseDuration } from '@sentineld/runtime/config/quantity';
+import { formatDuration, parseDuration } from '@sentineld/runtime/config/quantity';
 import { nearestWord } from '@sentineld/runtime/config/nearest-word';
 
 /** An option as written on the command line: nothing, or the texts that were given in their order. */
@@ -47,8 +47,9 @@ export function choice<const Word extends string>(words: readonly Word[], summar
     if (found !== undefined) return found;
     const nearest = nearestWord(given, words);
     throw invalid(
-      `--${name} ${given}: must be one of ${words.join(', ')}`,
-      nearest === null ? undefined : `did you mean --${name} ${nearest}?`,
+      `--${name} ${given}: not taken`,
+      `it must be one of ${words.join(', ')}`,
+      nearest === null ? `write for instance --${name} ${words.at(-1) ?? ''}` : `did you mean --${name} ${nearest}?`,
     );
   };
   return { ...TEXT, summary, placeholder: words.join('|'), choices: words, read };
@@ -61,7 +62,8 @@ export function wholeNumber(bounds: { readonly least: number; readonly most: num
     if (given === undefined) return fallback;
     const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
     if (value >= bounds.least && value <= bounds.most) return value;
-    throw invalid(`--${name} ${given}: must be a whole number from ${bounds.least} to ${bounds.most}`);
+    const form = `it must be a whole number from ${bounds.least} to ${bounds.most}`;
+    throw invalid(`--${name} ${given}: not taken`, form, `write for instance --${name} ${fallback}`);
   };
   return { ...TEXT, summary: `${summary} (default ${fallback})`, placeholder: 'N', read };
 }
@@ -72,14 +74,17 @@ export function duration(bounds: { readonly leastMs: number; readonly mostMs: nu
     const given = texts.at(-1);
     if (given === undefined) return null;
     const value = parseDuration(given);
-    if (value === null) throw invalid(`--${name} ${given}: must be a duration`, 'for instance 500ms, 30s, 5m, 1h or 7d');
-    if (value < bounds.leastMs || value > bounds.mostMs)
-      throw invalid(`--${name} ${given}: must be between ${bounds.leastMs}ms and ${bounds.mostMs}ms`);
-    return value;
+    if (value !== null && value >= bounds.leastMs && value <= bounds.mostMs) return value;
+    const range = `from ${formatDuration(bounds.leastMs)} to ${formatDuration(bounds.mostMs)}`;
+    throw invalid(
+      `--${name} ${given}: not taken`,
+      value === null ? 'it must be a number with a unit: ms, s, m, h or d' : `it must be ${range}`,
+      `write for instance --${name} 5m`,
+    );
   };
   return { ...TEXT, summary, placeholder: '1h', read };
 }
 
-function invalid(message: string, hint?: string): SentinelError {
-  return new SentinelError('usage.invalid', { message, ...(hint === undefined ? {} : { hint }) });
+function invalid(message: string, why: string, hint: string): SentinelError {
+  return new SentinelError('usage.invalid', { message, why, hint });
 }

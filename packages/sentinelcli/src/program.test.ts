@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '@sentineld/runtime/version';
 import { createInstallation, type Installation } from './fixtures/installation.ts';
@@ -23,7 +24,7 @@ describe('runProgram', () => {
     expect(await installation.run(['helth'])).toEqual({
       status: 2,
       out: '',
-      err: 'sentinelcli: unknown command "helth"\n  did you mean "sentinelcli health"?\n',
+      err: 'sentinelcli: unknown command "helth"\n  there are health, alerts, query, rules, audit, config, completion\n  did you mean "sentinelcli health"?\n',
     });
     expect(await installation.run(['config', 'show', '--set', 'nonsense=1'])).toMatchObject({ status: 3, out: '' });
     expect(await installation.run(['config', 'show', '--config', '/nowhere'])).toMatchObject({ status: 3, out: '' });
@@ -34,7 +35,12 @@ describe('runProgram', () => {
     const { status, out, err } = await installation.run(['helth', '--json']);
     expect([status, out]).toEqual([2, '']);
     expect(JSON.parse(err)).toEqual({
-      error: { code: 'usage.invalid', message: 'unknown command "helth"', hint: 'did you mean "sentinelcli health"?' },
+      error: {
+        code: 'usage.invalid',
+        message: 'unknown command "helth"',
+        why: expect.stringMatching(/^there are health, /),
+        hint: 'did you mean "sentinelcli health"?',
+      },
     });
   });
 
@@ -65,7 +71,7 @@ describe('runProgram', () => {
 
   it('takes a state directory relative to where it is called', async () => {
     const { out } = await installation.run(['config', 'show', '--json', '--state-dir', 'some: dir']);
-    // The fixture's own --state-dir comes last and wins.
-    expect(JSON.parse(out)).toMatchObject({ settings: { state_dir: { value: installation.paths.root } } });
+    // The fixture's own --state-dir comes first, and the last one wins.
+    expect(JSON.parse(out)).toMatchObject({ settings: { state_dir: { value: resolve('some: dir') } } });
   });
 });

@@ -22,6 +22,8 @@ export type Surroundings = {
   readonly stderr: TextStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly now?: () => number;
+  /** Told that standard output took no more, for another reason than that nobody reads it. */
+  readonly onWriteFailure?: (error: SentinelError) => void;
 };
 
 /** Runs one command line. Never throws. */
@@ -69,7 +71,7 @@ function createContext({ options }: GivenArguments, terminal: Terminal, { enviro
   return { terminal, config, paths: () => statePaths(config().config.state_dir), environment, now: now ?? Date.now };
 }
 
-/** A refused statement is shown below its error, with a mark at the place. */
+/** Three lines; a refused statement is shown below them, with a mark at the place. */
 function errorText(cause: unknown): string {
   const excerpt = cause instanceof SentinelError ? cause.context['excerpt'] : undefined;
   const lines = typeof excerpt === 'string' ? excerpt.split('\n').map((line) => `    ${displayHostText(line)}\n`) : [];
@@ -79,6 +81,11 @@ function errorText(cause: unknown): string {
 function errorJson(cause: unknown): string {
   const isOurs = cause instanceof SentinelError;
   const refusal = isOurs ? cause.context['refusal'] : undefined;
-  const error = { code: isOurs ? cause.code : 'internal.bug', message: messageOf(cause), hint: isOurs ? (cause.hint ?? null) : null };
+  const error = {
+    code: isOurs ? cause.code : 'internal.bug',
+    message: messageOf(cause),
+    why: isOurs ? cause.why : null,
+    hint: isOurs ? cause.hint : null,
+  };
   return `${jsonText({ error: refusal === undefined ? error : { ...error, refusal } })}\n`;
 }

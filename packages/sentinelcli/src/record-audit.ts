@@ -7,18 +7,19 @@ import type { CommandContext } from './command.ts';
 import { askDaemon } from './daemons.ts';
 import { displayHostText } from '@sentineld/model/host-text';
 
-/** Where the entry is now. */
-export type Recorded = 'ledger' | 'queued' | 'nowhere';
-
-export async function recordAudit(context: CommandContext, event: AuditEvent): Promise<Recorded> {
+/** Null where it is recorded or kept; else why nobody could. */
+export async function recordAudit(context: CommandContext, event: AuditEvent): Promise<string | null> {
   const paths = context.paths();
   // One invocation sends one entry, so its number is 1 and its origin is new each time.
   const origin = `cli-${crypto.randomUUID()}`;
   const appended = await askDaemon('procmond', paths, { request: 'audit.append', origin, entries: [{ originSequence: 1, event }] });
-  if (appended.reached) return 'ledger';
+  if (appended.reached) return null;
   const queued = await askDaemon('sentinelagent', paths, { request: 'audit.queue', event });
-  if (queued.reached) return 'queued';
-  const reason = appended.why === 'absent' ? 'neither daemon is running' : appended.message;
-  context.terminal.err(context.terminal.errStyles.dim(`not recorded in the ledger: ${displayHostText(reason)}`) + '\n');
-  return 'nowhere';
+  if (queued.reached) return null;
+  return appended.why === 'absent' ? 'neither daemon is running' : appended.message;
+}
+
+/** Says so where nothing was recorded of what has just been shown. */
+export function tellUnrecorded({ terminal }: CommandContext, reason: string | null): void {
+  if (reason !== null) terminal.err(terminal.errStyles.dim(`not recorded in the ledger: ${displayHostText(reason)}`) + '\n');
 }

@@ -2,8 +2,9 @@
  * Rules as their files have them: those that the agent would load, or those in files and directories that are named.
  * A directory is held to what the agent would accept; a file named by hand to what could harm whoever reads it.
  */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { SentinelError, reasonOf } from '@sentineld/model/error';
 import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
 import { loadRules } from '@sentineld/detection/rules/load';
 import { readRuleDirectory } from '@sentineld/detection/rules/read-rule-directory';
@@ -23,14 +24,23 @@ export function configuredRules(config: Config): RuleFiles {
 /** What the paths hold; where none is given, the rules of a folder that is shipped. */
 export function namedRules(paths: readonly string[], builtinDirectory: string = builtinRulesDirectory()): RuleFiles {
   if (paths.length === 0) return loadRules({ builtinDirectory, directories: [] });
-  const read = paths
-    .map((path) => resolve(path))
-    .map((path) => (isDirectory(path) ? readRuleDirectory(path, 'file', 'configured') : readRule(path)));
+  const read = paths.map((path) => (isDirectory(path) ? readRuleDirectory(resolve(path), 'file', 'configured') : readRule(resolve(path))));
   return { rules: read.flatMap(({ rules }) => rules), problems: read.flatMap(({ problems }) => problems) };
 }
 
+/** Throws 'usage.invalid' for what is not there or may not be read: what was named is then not what was meant. */
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    throw new SentinelError('usage.invalid', {
+      message: `${path} cannot be read`,
+      why: reasonOf(cause),
+      hint: 'give rule files, or directories of them',
+      cause,
+    });
+  }
 }
 
 function readRule(path: string): RuleFiles {

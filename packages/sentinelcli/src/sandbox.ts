@@ -41,21 +41,44 @@ export function refusedError(refusal: Refusal, sql: string): SentinelError {
   const line = position === null ? undefined : sql.split('\n')[position.line - 1];
   const excerpt = line === undefined || position === null ? undefined : excerptOf(line, position.column);
   const place = position === null ? '' : ` at ${position.line}:${position.column}`;
-  return new SentinelError('query.refused', { message: `refused (${code})${place}: ${message}`, context: { refusal, excerpt } });
+  const { first, rest } = sentencesOf(message);
+  return new SentinelError('query.refused', {
+    message: `the statement is refused${place} (${code})`,
+    why: first,
+    ...(rest === null ? {} : { hint: rest }),
+    context: { refusal, excerpt },
+  });
 }
 
 /** Why a statement that was let through gave no rows, as an error. */
 export function outcomeError(outcome: Exclude<RuleOutcome, { readonly outcome: 'ok' | 'refused' }>): SentinelError {
-  const hints = {
-    timeout: 'give it longer with --timeout, or ask for less',
-    memory: 'ask for less: fewer rows, no large sort',
-    crashed: undefined,
-    failed: undefined,
+  const limits = {
+    timeout: { hint: 'give it longer with --timeout, or ask for less' },
+    memory: { hint: 'ask for less: fewer rows, no large sort' },
+    crashed: {},
+    failed: {},
   };
-  const hint = hints[outcome.outcome];
-  const [prefix = ''] = outcome.message.split(':');
-  const code: ErrorCode = isErrorCode(prefix) ? prefix : outcome.outcome === 'crashed' ? 'executor.failed' : 'query.failed';
-  return new SentinelError(code, { message: outcome.message, ...(hint === undefined ? {} : { hint }) });
+  const { first, rest } = sentencesOf(outcome.message);
+  const [prefix = '', ...afterPrefix] = first.split(': ');
+  const code = isErrorCode(prefix) ? prefix : outcome.outcome === 'crashed' ? 'executor.failed' : 'query.failed';
+  const [what = '', ...why] = isErrorCode(prefix) ? afterPrefix : [first];
+  const hint = rest === null ? {} : { hint: rest };
+  if (code === 'query.failed') {
+    const said = [what, ...why].join(': ');
+    return new SentinelError(code, { message: 'the statement was run and failed', why: said, ...hint, ...limits[outcome.outcome] });
+  }
+  return new SentinelError(code, {
+    message: what,
+    ...(why.length === 0 ? {} : { why: why.join(': ') }),
+    ...hint,
+    ...limits[outcome.outcome],
+  });
+}
+
+/** What the executor says is a sentence about what is wrong and, mostly, one that says what to do. */
+function sentencesOf(text: string): { readonly first: string; readonly rest: string | null } {
+  const [, first = text, rest = null] = /^(.+?[.?]) (.+)$/s.exec(text) ?? [];
+  return { first, rest };
 }
 
 const EXCERPT_BEFORE = 40;

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Migration } from './migrations/migrate.ts';
-import { type WriterDatabase, openWriter, stopWriter } from './open.ts';
+import { type WriterDatabase, openWriter, stopWriter, storeErrorFrom } from './open.ts';
 
 const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'first', up: 'CREATE TABLE note (text TEXT NOT NULL) STRICT' }];
 const isRoot = process.geteuid?.() === 0;
@@ -136,6 +136,25 @@ describe('openWriter', () => {
       expect.objectContaining({ code: 'state.held' }),
     );
     other.exec('ROLLBACK');
+  });
+});
+
+describe('storeErrorFrom', () => {
+  test('a full disk is state.unusable, and the hint says what to do', () => {
+    const db = open();
+    db.pragma(`max_page_count = ${String(db.pragma('page_count', { simple: true }))}`);
+    const fill = (): unknown => {
+      try {
+        return db.exec(`INSERT INTO note VALUES ('${'a'.repeat(100_000)}')`);
+      } catch (thrown) {
+        return storeErrorFrom(thrown, 'x.db');
+      }
+    };
+    expect(fill()).toMatchObject({
+      code: 'state.unusable',
+      message: expect.stringContaining('is full (SQLITE_FULL)'),
+      hint: 'Make space on its file system.',
+    });
   });
 });
 

@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import Database from 'better-sqlite3';
 import { type Migration, migrate, refuseNewer } from './migrations/migrate.ts';
+import { missingPages } from './missing-pages.ts';
 
 export type WriterDatabase = Database.Database;
 
@@ -31,6 +32,8 @@ const BUSY_TIMEOUT_MS = 2_000;
 /**
  * Opens a database for its one writer: creates the file (0640) where there is none, sets the pragmas, reads every one
  * back, migrates. Defensive mode is on by better-sqlite3's default, as long as nobody calls unsafeMode().
+ * What is refused is left as it was found: nothing is written before the file is known to be whole and ours, and to a
+ * file that is up to date nothing is written at all.
  * Keep a reference until the process ends: a collected handle is closed, and see stopWriter for what that does.
  * @throws SentinelError state.unusable, state.held, store.unreadable, store.corrupt, store.too_new, store.pragma
  */
@@ -41,10 +44,10 @@ export function openWriter(options: WriterOptions): WriterDatabase {
   try {
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
     refuseNewer(db, options.migrations);
-    // Decided before the first page exists: it cannot be changed afterwards without rewriting the file.
-    db.pragma('auto_vacuum = INCREMENTAL');
+    // Decided before the first page exists; said again of a file that has it, it writes.
+    if (db.pragma('page_count', { simple: true }) === 0) db.pragma('auto_vacuum = INCREMENTAL');
     const pragmas = writerPragmas(options);
-    for (const [name, value] of pragmas) db.pragma(`${name} = ${value}`);
+    for (const [name, value] of pragmas) if (name !== 'auto_vacuum') db.pragma(`${name} = ${value}`);
     db.pragma('foreign_keys = OFF');
     migrate(db, options.migrations, (options.clock ?? Date.now)());
     db.pragma('foreign_keys = ON');
@@ -91,13 +94,16 @@ export function storeErrorFrom(thrown: unknown, path: string): unknown {
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(code)) {
     return new SentinelError('state.held', { ...details, hint: 'Another process holds a lock on the file; see who has it open.' });
   }
-  if (/^(SQLITE_(FULL|IOERR)|ENOSPC|EDQUOT|EIO|EROFS)/.test(code)) {
+  if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) {
+    return new SentinelError('state.unusable', { ...details, hint: 'Make space on its file system.' });
+  }
+  if (/^(SQLITE_IOERR|EIO|EROFS)/.test(code)) {
     return new SentinelError('state.unusable', { ...details, hint: 'Look at the free space and the health of the disk.' });
   }
   if (/^(SQLITE_(CANTOPEN|READONLY|PERM|AUTH)|EACCES|EPERM|ENOENT|ENOTDIR|ELOOP)/.test(code)) {
     return new SentinelError('store.unreadable', {
       ...details,
-      hint: 'The directory must exist and belong to the user that writes; see docs/deployment.md.',
+      hint: 'The directory must exist and belong to the user that writes; see docs/ARCHITECTURE.md.',
     });
   }
   return thrown;
@@ -140,11 +146,16 @@ function assertPragmas(db: WriterDatabase, pragmas: readonly Pragma[]): void {
   }
 }
 
+/** Files that this process has opened. */
+const known = new Set<string>();
+
 /**
  * Makes an empty file, or checks the one that is there. Descriptors are opened here only before SQLite knows the file:
  * closing one later would drop SQLite's locks.
  */
 function prepareFile(path: string): void {
+  if (!known.has(path)) refuseCutShort(path);
+  known.add(path);
   try {
     const created = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW, FILE_MODE);
     fchmodSync(created, FILE_MODE);
@@ -156,13 +167,25 @@ function prepareFile(path: string): void {
   }
 }
 
+/** What is no ordinary file is for checkFile to refuse, and is not opened. */
+function refuseCutShort(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) return;
+  const missing = missingPages(path);
+  if (missing === null) return;
+  throw new SentinelError('store.corrupt', {
+    message: `${path} ${missing}.`,
+    hint: 'Nothing was changed. Restore the file from a backup, or move it with its -wal and -shm away to start a new one.',
+    context: { path },
+  });
+}
+
 function checkFile(path: string): void {
   const found = lstatSync(path);
   const user = process.geteuid?.() ?? 0;
   if (!found.isFile() || (user !== 0 && found.uid !== user)) {
     throw new SentinelError('state.unusable', {
       message: `${path} is ${found.isFile() ? `owned by user ${found.uid}, not by ${user} who writes it` : 'not an ordinary file'}.`,
-      hint: 'Every database belongs to the one user that writes it; see docs/deployment.md.',
+      hint: 'Every database belongs to the one user that writes it; see docs/ARCHITECTURE.md.',
       context: { path, uid: found.uid },
     });
   }

@@ -47,6 +47,15 @@ export function unreadableError(cause: unknown, path: string): SentinelError {
   });
 }
 
+/** A file without content beside a log with some: opening it would delete the log. */
+export function logAloneError(path: string): SentinelError {
+  return new SentinelError('store.corrupt', {
+    message: `The database ${path} is empty, and its log is not`,
+    hint: 'It was not opened, which would delete the log. Restore it from a backup, or move it with its -wal and -shm away.',
+    context: { path },
+  });
+}
+
 /** A fault of the store itself, whatever the statement was; undefined where the statement may be at fault. */
 function environmentError(cause: unknown, path: string): SentinelError | undefined {
   const code = primaryCode(cause);

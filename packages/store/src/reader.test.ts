@@ -200,6 +200,10 @@ describe('reader', () => {
     writeFileSync(join(home, 'garbage.db'), 'x'.repeat(8_192));
     expect(codeOf(() => open({ databases: at(join(home, 'garbage.db')), temporaryViews }))).toBe('store.corrupt');
     expect(codeOf(() => open({ databases: at(home), temporaryViews }))).toBe('store.unreadable');
+    writeFileSync(join(home, 'emptied.db'), '');
+    writeFileSync(join(home, 'emptied.db-wal'), 'what is left');
+    expect(codeOf(() => open({ databases: at(join(home, 'emptied.db')), temporaryViews }))).toBe('store.corrupt');
+    expect(readdirSync(home)).toContain('emptied.db-wal');
     expect(readdirSync(home)).not.toContain('none.db');
   });
 });

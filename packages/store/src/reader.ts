@@ -9,8 +9,9 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { errnoOf, SentinelError } from '@sentineld/model/error';
 import type { ResultRow, SqlValue } from '@sentineld/model/rule';
 import type { ReadableSchema } from '@sentineld/model/schema';
+import { isLogAlone } from './missing-pages.ts';
 import { createAuthorizer, type Authorizer, type ReadAccess } from './reader-authorizer.ts';
-import { queryError, storeError, unreadableError } from './reader-errors.ts';
+import { logAloneError, queryError, storeError, unreadableError } from './reader-errors.ts';
 import { collectRows, columnNames, type CappedRows, type RowCaps } from './reader-rows.ts';
 
 export type { ReadAccess } from './reader-authorizer.ts';
@@ -251,6 +252,7 @@ function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {
       }
       throw unreadableError(cause, path);
     }
+    if (isLogAlone(path)) throw logAloneError(path);
   }
   return main;
 }

@@ -97,7 +97,8 @@ describe.skipIf(!isBuilt || !hasCorpus)(
   `the SQL suite with the corpus${isBuilt && hasCorpus ? '' : ' (needs pnpm build and the corpora)'}`,
   () => {
     // Less than two seconds: nothing is gained by a sample.
-    it('passes', async () => {
+    // Attacks are held to a wall-clock time: on a machine that is busy for a moment they get another chance.
+    it('passes', { retry: 2 }, async () => {
       const problems = await collect(sqlSuite.run({ corpora, programs: PROGRAMS_DIRECTORY }));
       expect([...problems].filter(([, problem]) => problem !== undefined)).toEqual([]);
       expect(problems.size).toBeGreaterThanOrEqual(37 + 56 + 88);

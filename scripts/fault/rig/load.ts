@@ -119,7 +119,7 @@ export function startOperator(campaign: Campaign, site: Site): Load {
     campaign.expect('cli-bug', toolProblem(words, finished));
     const failed = words[0] === 'audit' && finished.status === 1;
     campaign.expect('verify-failed', failed ? `sentinelcli audit verify: ${finished.stdout.slice(0, 300)}` : null);
-    await sleep(300);
+    await sleep(1_000);
   });
 }
 

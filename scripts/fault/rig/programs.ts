@@ -8,7 +8,7 @@ import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 
-const NODE_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning'] as const;
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'] as const;
 const PATIENCE_MS = 60_000;
 
 export type Finished = { readonly status: number | null; readonly stdout: string; readonly stderr: string };

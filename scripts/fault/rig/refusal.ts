@@ -6,6 +6,8 @@ import type { Finished } from './programs.ts';
 import type { End } from './site.ts';
 
 const REFUSED = 4;
+/** What happened, why, and what to do. */
+const MOST_LINES = 3;
 
 /** Null where it ended as documented; `errors` is what it wrote to standard error, log lines included. */
 export function refusalProblem(program: string, end: End, errors: string): string | null {
@@ -15,10 +17,18 @@ export function refusalProblem(program: string, end: End, errors: string): strin
     .map((line) => line.slice(0, 300))
     .join(' | ');
   if (lines.some((line) => /^\s+at .+:\d+/.test(line))) return `${program} shows a stack trace: ${shown}`;
-  if (end.status !== REFUSED) return `${program} ends with ${end.signal ?? `exit status ${end.status ?? 'unknown'}`}: ${shown}`;
+  const otherStatus = statusProblem(program, end);
+  if (otherStatus !== null) return `${otherStatus}: ${shown}`;
   if (lines[0]?.startsWith(`${program}: `) !== true) return `${program} does not say what happened: ${shown}`;
   if (lines[1]?.startsWith('  ') !== true) return `${program} gives no hint: ${shown}`;
-  return lines.length > 2 ? `${program} says more than one line and a hint: ${shown}` : null;
+  return lines.length > MOST_LINES || lines.slice(1).some((line) => !line.startsWith('  '))
+    ? `${program} says more than what happened and what to do: ${shown}`
+    : null;
+}
+
+/** Null where it ended with the status of a refusal, whatever it could say. */
+export function statusProblem(program: string, end: End): string | null {
+  return end.status === REFUSED ? null : `${program} ends with ${end.signal ?? `exit status ${end.status ?? 'unknown'}`}`;
 }
 
 /** Null where the command-line tool ended as documented, whatever it had to say. */

@@ -156,9 +156,11 @@ describe('ExecutorKeeper', () => {
     expect(outputs.at(-1)?.output).toMatchObject({
       kind: 'lost',
       id: 300,
-      loss: 'crashed',
+      // Not 'crashed', which a rule is blamed for.
+      loss: 'failed',
       message: expect.stringContaining('No executor can be started'),
     });
+    expect(new Set(outputs.flatMap(({ output }) => (output.kind === 'lost' ? [output.loss] : [])))).toEqual(new Set(['failed']));
     keeper.close();
   });
 });

@@ -45,7 +45,7 @@ type Executor = {
 
 const MAX_QUEUED = 256;
 const STARTUP_MS = 15_000;
-/** After so many starts without one that got ready, requests are not kept waiting. */
+/** After so many starts without one that got ready, requests are not kept waiting. They failed: no statement is to blame. */
 const HOPELESS_STARTS = 3;
 const MAX_PAUSE_MS = 5_000;
 /** An executor is replaced while it is idle, well before the CPU limit of its whole life would end it in a request. */
@@ -72,7 +72,7 @@ export class ExecutorKeeper {
   }
 
   submit(request: SpawnerRequest): void {
-    if (this.#isHopeless()) return this.#lose(request.id, 'crashed', `No executor can be started. ${this.#lastDeath}`);
+    if (this.#isHopeless()) return this.#lose(request.id, 'failed', `No executor can be started. ${this.#lastDeath}`);
     if (this.#queue.length >= MAX_QUEUED) return this.#lose(request.id, 'failed', `${MAX_QUEUED} requests are waiting already`);
     this.#queue.push(request);
     return this.#dispatch();
@@ -178,7 +178,7 @@ export class ExecutorKeeper {
 
   #restart(): void {
     if (this.#isHopeless())
-      for (const { id } of this.#queue.splice(0)) this.#lose(id, 'crashed', `No executor can be started. ${this.#lastDeath}`);
+      for (const { id } of this.#queue.splice(0)) this.#lose(id, 'failed', `No executor can be started. ${this.#lastDeath}`);
     if (this.#failedStarts === 0) this.#start();
     else this.#pause = setTimeout(() => this.#start(), Math.min(MAX_PAUSE_MS, 100 * 2 ** this.#failedStarts));
   }

@@ -63,9 +63,8 @@ describe('recursive CTEs', () => {
     database.exec(
       `CREATE TABLE processes(${columns.join(', ')}); INSERT INTO processes(pid, ppid, name) VALUES (1, 1, 'a'), (2, 3, 'b'), (3, 2, 'c')`,
     );
-    const startedAt = performance.now();
-    database.prepare(sql).all();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // It comes to an end at all.
+    expect(database.prepare(sql).all().length).toBeLessThan(100_000);
   });
 
   it.each(UNBOUNDED)('refuses %s', (sql) => expect(codeOf(sql)).toBe('recursion'));

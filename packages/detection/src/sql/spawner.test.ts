@@ -31,7 +31,7 @@ describe('spawner', () => {
     expect(detail.filter((text) => text.includes('not held'))).toEqual([]);
     await expect.poll(() => isWorking(pid)).toBe(true);
     child.kill('SIGKILL');
-    await expect.poll(() => [lives(pid), lives(spawnerPid)], { timeout: 5_000 }).toEqual([false, false]);
+    await expect.poll(() => [lives(pid), lives(spawnerPid)]).toEqual([false, false]);
   });
 
   it('tells of its own death: requests that wait and later ones have an outcome, and nothing is left behind', async () => {
@@ -52,7 +52,7 @@ describe('spawner', () => {
   it('says so when there is no executor to start', async () => {
     const client = startTestExecutor({ ...test, programs: { ...PROGRAMS, executor: '/nonexistent/executor.js' } });
     expect(await client.run({ sql: 'SELECT 1 FROM processes' })).toMatchObject({
-      outcome: 'crashed',
+      outcome: 'failed',
       message: expect.stringContaining('No executor can be started'),
     });
     await client.close();

@@ -21,7 +21,7 @@ afterEach(async () => {
   await crew.close();
 });
 
-const until = (check: () => unknown) => expect.poll(check, { timeout: 5000, interval: 5 });
+const until = (check: () => unknown) => expect.poll(check, { interval: 5 });
 
 function see(pid: number, from = source): ProcessRecord {
   const record = from.scan().processes.find((process) => process.pid === pid);

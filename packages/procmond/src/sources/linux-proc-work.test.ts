@@ -18,7 +18,7 @@ beforeEach(async () => {
   const program = crew.copyOfSleep('crowd');
   pids = Array.from({ length: CROWD }, () => crew.start(program, ['1000']).pid);
   const settled = () => source.scan().processes.filter(({ image, status }) => image.name === 'crowd' && status === 'sleeping').length;
-  await expect.poll(settled, { timeout: 5000 }).toBe(CROWD);
+  await expect.poll(settled).toBe(CROWD);
   // Now all of them are known as what they became.
   source.scan();
 });
@@ -78,16 +78,16 @@ describe('the work of a scan', () => {
       pidOf.set(descriptor, pid?.[2] === 'stat' ? Number(pid[1]) : 0);
       return descriptor;
     });
-    vi.spyOn(fs, 'readSync').mockImplementation(((...parameters: unknown[]) => {
+    vi.spyOn(fs, 'readSync').mockImplementation((...parameters: unknown[]) => {
       const pid = pidOf.get(parameters[0]) ?? 0;
       reads.set(pid, (reads.get(pid) ?? 0) + 1);
       return original.readSync(...parameters);
-    }) as never);
+    });
     syncBuiltinESMExports();
+    const young = crew.start('sleep', ['1000']).pid;
     fresh.scan();
     fresh.close();
-    expect(pids.map((pid) => reads.get(pid))).toEqual(pids.map(() => 2));
-    expect(reads.get(1)).toBe(1);
+    expect([reads.get(young), reads.get(1)]).toEqual([expect.toSatisfy((count: number) => count >= 2), 1]);
   });
 
   it('looks at a file once, however many run it', () => {

@@ -32,7 +32,7 @@ async function sleeper(): Promise<Member> {
 }
 
 const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-const until = (check: () => unknown) => expect.poll(check, { timeout: 5000, interval: 5 });
+const until = (check: () => unknown) => expect.poll(check, { interval: 5 });
 
 describe('a process that changes', () => {
   it('by exec is the same process with another image', async () => {
@@ -135,7 +135,7 @@ describe('a process that does not change', () => {
     const share = (pid: number) => fresh.scan().processes.find((process) => process.pid === pid)?.cpuPercent;
     expect(share(idle.pid)).toBeNull();
     expect(share(idle.pid)).toBe(0);
-    await expect.poll(() => share(busy.pid), { timeout: 5000, interval: 50 }).toBeGreaterThan(5);
+    await expect.poll(() => share(busy.pid), { interval: 50 }).toBeGreaterThan(5);
     expect(share(idle.pid)).toBe(0);
     fresh.close();
   });

@@ -6,34 +6,17 @@
 import { closeSync, constants, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
 import { loadavg, uptime } from 'node:os';
 import { errnoOf } from '@sentineld/model/error';
-import type { ExecutableFile, ProcessImage, Unseen } from '@sentineld/model/process';
+import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
-import { readKernelConstants, type KernelConstants } from './kernel-constants.ts';
-import { isSameImage, newlyMet, NO_IMAGE, type KnownProcess } from './known-process.ts';
-import {
-  emptyProcStat,
-  isKernelThread,
-  isText,
-  parseProcStat,
-  processName,
-  statusOf,
-  WITHHELD_LAYOUT,
-  ZOMBIE,
-  type ProcStat,
-} from './proc-stat.ts';
-import {
-  createExecutableReader,
-  NO_EXECUTABLE,
-  readArguments,
-  readOwner,
-  type Arguments,
-  type Executable,
-  type ExecutableReader,
-} from './process-details.ts';
+import { readKernelConstants } from './kernel-constants.ts';
+import { newlyMet, NO_IMAGE, type KnownProcess } from './known-process.ts';
+import { emptyProcStat, isText, parseProcStat, processName, statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
+import { createExecutableReader } from './process-details.ts';
+import { isSameImage, readImage, type ImageReader } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf, type Seen } from './scan-coverage.ts';
-import { createUserNames, type UserNames } from './user-names.ts';
+import { createUserNames } from './user-names.ts';
 
 /** A stat line: 52 numbers and a name of at most 64 bytes. */
 const STAT_BYTES = 2048;
@@ -84,15 +67,10 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
   };
 }
 
-type SourceState = {
+type SourceState = ImageReader & {
   readonly known: Map<number, KnownProcess>;
   readonly groups: ExecutableGroups;
-  readonly users: UserNames;
-  readonly readExecutable: ExecutableReader;
-  readonly kernel: KernelConstants;
-  readonly stat: ProcStat;
   readonly statBuffer: Buffer;
-  readonly argvBuffer: Buffer;
   held: number;
   readonly heldLimit: number;
   scanNumber: number;
@@ -226,40 +204,6 @@ function needsConfirmation(state: SourceState, process: KnownProcess, image: Pro
   return !isFirst || hasEnded || process.startTicks > state.youngSinceTicks;
 }
 
-/** One look at what `stat` does not tell; null when the process is gone. */
-function readImage(state: SourceState, process: KnownProcess): ProcessImage | null {
-  const { stat } = state;
-  const base = `/proc/${process.pid}`;
-  const owner = readOwner(base);
-  if (owner === null) return null;
-  const noImage = isKernelThread(stat) || process.isZombie;
-  const executable = noImage ? NO_EXECUTABLE : state.readExecutable(base);
-  const argv = noImage ? NO_ARGUMENTS : readArguments(base, state.argvBuffer);
-  return {
-    ppid: process.ppid,
-    name: process.name,
-    exe: runningFile(process.image.exe, executable),
-    exeDeleted: executable.deleted,
-    argv: argv.argv,
-    startTimeMs: state.kernel.bootTimeMs + Math.round((process.startTicks * 1000) / state.kernel.ticksPerSecond),
-    userId: owner.uid,
-    userName: state.users.nameOf(owner.uid),
-    groupId: owner.gid,
-    sessionId: stat.session,
-    ttyNumber: stat.ttyNumber,
-    isKernelThread: isKernelThread(stat),
-    unseen: unseenOf(executable, argv),
-  };
-}
-
-const NO_ARGUMENTS: Arguments = { argv: [], unseen: null };
-const ALL_SEEN: readonly Unseen[] = [];
-
-function unseenOf(executable: Executable, argv: Arguments): readonly Unseen[] {
-  if (executable.unseen === null && argv.unseen === null) return ALL_SEEN;
-  return [executable.unseen, argv.unseen].filter((unseen) => unseen !== null);
-}
-
 function remember(state: SourceState, process: KnownProcess): void {
   const { stat } = state;
   process.name = nameIn(state, process.name);
@@ -271,12 +215,6 @@ function remember(state: SourceState, process: KnownProcess): void {
 function isAsRemembered(state: SourceState, process: KnownProcess): boolean {
   const { stat } = state;
   return nameIn(state, process.name) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
-}
-
-/** The file as it was known where it lost its last link: that changed its ctime and its path, and nothing of it. */
-function runningFile(known: ExecutableFile | null, { file, deleted }: Executable): ExecutableFile | null {
-  const isKnown = deleted && known !== null && known.dev === file?.dev && known.inode === file.inode;
-  return isKnown && known.sizeBytes === file.sizeBytes && known.mtimeNs === file.mtimeNs ? known : file;
 }
 
 function takeNumbers(state: SourceState, process: KnownProcess): void {

@@ -2,7 +2,7 @@
  * The configuration: every key with its meaning, its default and its check. A key that is not here is an error.
  */
 import { z } from 'zod';
-import { parseDuration, parseSize } from './quantity.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -75,33 +75,52 @@ export const DEFAULTS: Config = {
 };
 
 const duration = (minimumMs: number, maximumMs: number): z.ZodType<number> =>
-  quantity('a duration such as 500ms, 2s or 5m', parseDuration, minimumMs, maximumMs);
+  quantity('a duration such as 500ms, 2s or 5m', { parse: parseDuration, format: formatDuration }, minimumMs, maximumMs);
 const size = (minimumBytes: number, maximumBytes: number): z.ZodType<number> =>
-  quantity('a size such as 64KiB or 64MiB', parseSize, minimumBytes, maximumBytes);
-const absolutePath = z.string().refine((path) => path === '' || path.startsWith('/'), { error: 'must be an absolute path' });
-const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: 'must be the name of a user or group' });
+  quantity('a size such as 64KiB or 64MiB', { parse: parseSize, format: formatSize }, minimumBytes, maximumBytes);
+const PATH_FORM = 'must be an absolute path, one that begins with /';
+const absolutePath = z
+  .string({ error: PATH_FORM })
+  .refine((path) => path === '' || path.startsWith('/'), { error: PATH_FORM })
+  .refine((path) => !path.includes('\0'), { error: 'must not hold the character NUL' });
+const ACCOUNT_FORM = 'must be the name of a user or group';
+const accountName = z.string({ error: ACCOUNT_FORM }).regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: ACCOUNT_FORM });
+const yesOrNo = z.boolean({ error: 'must be true or false' });
+
+function oneOf<const Word extends string>(words: readonly Word[]): z.ZodType<Word> {
+  return z.enum(words, { error: `must be one of ${words.join(', ')}` });
+}
+
+function wholeNumber(least: number, most: number): z.ZodType<number> {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+function listOf<Item>(item: z.ZodType<Item>, most: number): z.ZodType<Item[]> {
+  return z.array(item, { error: 'must be a list, for instance [a, b]' }).max(most, { error: `must have ${most} entries at most` });
+}
 
 /** Checks one merged layer stack and turns written quantities into numbers. */
 export const ConfigSchema: z.ZodType<Config> = z.strictObject({
   state_dir: absolutePath,
-  log: z.strictObject({ level: z.enum(LOG_LEVELS) }),
+  log: z.strictObject({ level: oneOf(LOG_LEVELS) }),
   collection: z.strictObject({
     interval: duration(500, 3_600_000),
     argv_limit: size(4096, 131_072),
-    hash: z.boolean(),
+    hash: yesOrNo,
     hash_file_limit: size(1, 17_179_869_184),
   }),
   detection: z.strictObject({
-    rules_dirs: z.array(absolutePath).max(64),
+    rules_dirs: listOf(absolutePath, 64),
     deadline: duration(100, 300_000),
     memory: size(16_777_216, 1_073_741_824),
-    row_limit: z.int().min(1).max(100_000),
-    disabled_rules: z.array(z.string().max(128)).max(10_000),
+    row_limit: wholeNumber(1, 100_000),
+    disabled_rules: listOf(z.string({ error: 'must be the id of a rule' }).max(128), 10_000),
   }),
   alerting: z.strictObject({
     dedup_window: duration(0, 31 * 86_400_000),
-    stdout: z.strictObject({ enabled: z.boolean(), format: z.enum(['text', 'json']) }),
-    file: z.strictObject({ enabled: z.boolean(), path: absolutePath }),
+    stdout: z.strictObject({ enabled: yesOrNo, format: oneOf(['text', 'json']) }),
+    file: z.strictObject({ enabled: yesOrNo, path: absolutePath }),
   }),
   privileges: z.strictObject({
     collector_user: accountName,
@@ -111,8 +130,10 @@ export const ConfigSchema: z.ZodType<Config> = z.strictObject({
   }),
 });
 
-function quantity(form: string, parse: (text: string) => number | null, minimum: number, maximum: number): z.ZodType<number> {
-  return z.union([z.number(), z.string()]).transform((written, context) => {
+type Notation = { readonly parse: (text: string) => number | null; readonly format: (value: number) => string };
+
+function quantity(form: string, { parse, format }: Notation, minimum: number, maximum: number): z.ZodType<number> {
+  return z.union([z.number(), z.string()], { error: `must be ${form}` }).transform((written, context) => {
     // A number comes from the defaults alone: in a file a quantity has a unit.
     const value = typeof written === 'number' ? written : parse(written);
     if (value === null) {
@@ -120,7 +141,7 @@ function quantity(form: string, parse: (text: string) => number | null, minimum:
       return z.NEVER;
     }
     if (value < minimum || value > maximum) {
-      context.addIssue({ code: 'custom', message: `must be ${form}, within its bounds (${minimum} to ${maximum} in ms or bytes)` });
+      context.addIssue({ code: 'custom', message: `must be from ${format(minimum)} to ${format(maximum)}` });
       return z.NEVER;
     }
     return value;

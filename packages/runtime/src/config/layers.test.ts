@@ -2,10 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SentinelError } from '@sentineld/model/error';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseAssignment, parseConfigText, readConfigFile, readEnvironment } from './layers.ts';
 
 const isRoot = process.getuid?.() === 0;
+
+function thrownBy(work: () => unknown): SentinelError {
+  try {
+    work();
+  } catch (cause) {
+    if (cause instanceof SentinelError) return cause;
+    throw cause;
+  }
+  throw new Error('nothing was thrown');
+}
 
 describe('parseConfigText', () => {
   it('gives each value with the place of its key', () => {
@@ -36,19 +47,20 @@ describe('parseConfigText', () => {
 
   it.each([
     ['a key given twice', 'log:\n  level: debug\n  level: info\n', 'c.yaml:3:3: not valid YAML: Map keys must be unique'],
-    ['a tab', 'log:\n\tlevel: debug\n', 'c.yaml:2:1: not valid YAML'],
+    ['a tab', 'log:\n\tlevel: debug\n', 'c.yaml:2:1: not valid YAML: Tabs are not allowed as indentation'],
     ['an open bracket', 'log:\n  level: [debug\n', 'c.yaml:3:1: not valid YAML'],
     ['two documents', 'log:\n  level: info\n---\na: 1\n', 'c.yaml:3:1: not valid YAML'],
     ['a key that is no text', '? [a]\n: b\n', 'c.yaml:1:3: not valid YAML'],
-    ['a list', '- a\n', 'c.yaml:1:1: must be a mapping'],
-    ['text', 'level', 'c.yaml:1:1: must be a mapping'],
+    ['a list', '- a\n', 'c.yaml:1:1: no mapping: a configuration file is a mapping'],
+    ['text', 'level', 'c.yaml:1:1: no mapping: a configuration file is a mapping'],
     ['an alias without an anchor', 'log:\n  level: *none\n', 'c.yaml:2:3: not valid YAML: Unresolved alias'],
     ['brackets without end', `a: ${'['.repeat(100_000)}`, 'c.yaml:1:'],
     ['braces without end', `a: ${'{a: '.repeat(50_000)}`, 'c.yaml:1:'],
   ])('refuses %s, and says where', (_what, text, message) => {
-    expect(() => parseConfigText(text, 'c.yaml')).toThrow(
-      expect.objectContaining({ code: 'config.invalid', message: expect.stringContaining(message) }),
-    );
+    const thrown = thrownBy(() => parseConfigText(text, 'c.yaml'));
+    expect(thrown.code).toBe('config.invalid');
+    expect(`${thrown.message}: ${thrown.why}`).toContain(message);
+    expect(`${thrown.message}${thrown.why}${thrown.hint}`).not.toContain('\n');
   });
 
   it('refuses aliases that multiply', () => {
@@ -56,7 +68,7 @@ describe('parseConfigText', () => {
       '\n',
     );
     expect(() => parseConfigText(bomb, 'c.yaml')).toThrow(
-      expect.objectContaining({ code: 'config.invalid', message: expect.stringMatching(/^c\.yaml:\d+:1: .*alias/) }),
+      expect.objectContaining({ code: 'config.invalid', why: expect.stringContaining('alias') }),
     );
   });
 });
@@ -78,9 +90,7 @@ describe('readConfigFile', () => {
     writeFileSync(file, `${setting}#${'x'.repeat(1_048_576 - setting.length - 1)}`);
     expect(readConfigFile(file)).toHaveLength(1);
     writeFileSync(file, `${setting}#${'x'.repeat(1_048_576 - setting.length)}`);
-    expect(() => readConfigFile(file)).toThrow(
-      expect.objectContaining({ code: 'config.unreadable', message: `${file}: larger than 1 MiB` }),
-    );
+    expect(() => readConfigFile(file)).toThrow(expect.objectContaining({ code: 'config.unreadable', why: 'it is larger than 1 MiB' }));
   });
 
   it('refuses a directory and whatever else is no ordinary file', () => {
@@ -97,8 +107,16 @@ describe('readConfigFile', () => {
     writeFileSync(file, 'log: {}');
     chmodSync(file, 0o000);
     expect(() => readConfigFile(file)).toThrow(
-      expect.objectContaining({ code: 'config.unreadable', message: expect.stringContaining('EACCES') }),
+      expect.objectContaining({ code: 'config.unreadable', why: expect.stringContaining('permission denied') }),
     );
+  });
+
+  it('takes a byte order mark for nothing, and no bytes that are not UTF-8', () => {
+    const file = join(directory, 'c.yaml');
+    writeFileSync(file, '\uFEFFlog: {level: debug}\n');
+    expect(readConfigFile(file)).toEqual([{ path: ['log', 'level'], value: 'debug', where: `${file}:1:7` }]);
+    writeFileSync(file, Buffer.from('log: {level: "\xff"}\n', 'latin1'));
+    expect(thrownBy(() => readConfigFile(file))).toMatchObject({ code: 'config.invalid', why: 'it has bytes that are not UTF-8' });
   });
 });
 
@@ -141,8 +159,6 @@ describe('parseAssignment', () => {
   });
 
   it.each(['', 'a', '=b'])('%j is no assignment', (assignment) => {
-    expect(() => parseAssignment(assignment)).toThrow(
-      expect.objectContaining({ code: 'usage.invalid', message: expect.stringContaining('KEY=VALUE') }),
-    );
+    expect(() => parseAssignment(assignment)).toThrow(expect.objectContaining({ code: 'usage.invalid', why: 'it must be KEY=VALUE' }));
   });
 });

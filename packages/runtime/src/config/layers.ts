@@ -3,7 +3,7 @@
  * it came from. Files are bounded on read; nothing here decides what a key means.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, messageOf, reasonOf } from '@sentineld/model/error';
 import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document, type ParsedNode } from 'yaml';
 
 /** A value and where it was written. `where` reads as in a message: 'config.yaml:3:5', 'SENTINELD_LOG__LEVEL', '--set'. */
@@ -22,8 +22,9 @@ export function readConfigFile(file: string): readonly Setting[] | null {
     const errno = errnoOf(cause);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null;
     throw new SentinelError('config.unreadable', {
-      message: `${file}: ${messageOf(cause)}`,
-      hint: 'check the owner and mode of the file',
+      message: `${file} cannot be read`,
+      why: reasonOf(cause),
+      hint: 'check its owner and mode, and whether HOME is the home of this user',
       cause,
     });
   }
@@ -35,16 +36,32 @@ function readBounded(file: string): string {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = fstatSync(descriptor);
-    const problem = !status.isFile() ? 'not an ordinary file' : status.size > MAX_FILE_BYTES ? 'larger than 1 MiB' : null;
+    const kind = status.isDirectory() ? 'it is a directory' : 'it is not an ordinary file';
+    const problem = !status.isFile() ? kind : status.size > MAX_FILE_BYTES ? 'it is larger than 1 MiB' : null;
     if (problem !== null) {
       throw new SentinelError('config.unreadable', {
-        message: `${file}: ${problem}`,
-        hint: 'a configuration file is small: is this the right one?',
+        message: `${file} is no configuration file`,
+        why: problem,
+        hint: 'give a small YAML file; sentinelcli config show says which are read',
       });
     }
-    return readFileSync(descriptor, 'utf8');
+    return decodeText(readFileSync(descriptor), file);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Text that is not UTF-8 would be read with characters that nobody wrote. */
+function decodeText(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SentinelError('config.invalid', {
+      message: `${file} is not text`,
+      why: 'it has bytes that are not UTF-8',
+      hint: `save it as UTF-8; this shows its first such line: grep -naxv '.*' ${file}`,
+      cause,
+    });
   }
 }
 
@@ -58,10 +75,7 @@ export function parseConfigText(text: string, file: string): readonly Setting[] 
     return `${file}:${at.line}:${at.col}`;
   };
   if (problem) {
-    throw new SentinelError('config.invalid', {
-      message: `${place(problem.pos[0])}: not valid YAML: ${problem.message.split('\n')[0] ?? ''}`,
-      hint: 'mend the line named',
-    });
+    throw notYaml(place(problem.pos[0]), problem);
   }
   const settings: Setting[] = [];
   const walk = (node: unknown, path: readonly string[], offset: number): void => {
@@ -80,22 +94,30 @@ export function parseConfigText(text: string, file: string): readonly Setting[] 
       settings.push({ path, value, where: place(offset) });
     } catch (cause) {
       // An alias without an anchor, or too many of them.
-      throw new SentinelError('config.invalid', {
-        message: `${place(offset)}: not valid YAML: ${messageOf(cause)}`,
-        hint: 'mend the line named',
-        cause,
-      });
+      throw notYaml(place(offset), cause);
     }
   };
   const isEmpty = document.contents === null || (isScalar(document.contents) && document.contents.value === null);
   if (!isEmpty && !isMap(document.contents)) {
     throw new SentinelError('config.invalid', {
-      message: `${file}:1:1: must be a mapping of keys to values`,
+      message: `${file}:1:1: no mapping`,
+      why: 'a configuration file is a mapping of keys to values',
       hint: 'write for instance "log:" and, indented below it, "level: debug"',
     });
   }
   walk(document.contents, [], 0);
   return settings.filter((setting) => setting.path.length > 0);
+}
+
+function notYaml(place: string, problem: unknown): SentinelError {
+  const [why = ''] = messageOf(problem).split('\n');
+  return new SentinelError('config.invalid', {
+    message: `${place}: not valid YAML`,
+    // What the library adds, " at line 2, column 3:", has been said.
+    why: why.replace(/ at line \d+, column \d+:?$/, ''),
+    hint: 'mend the line named; sentinelcli config validate FILE tries it',
+    cause: problem,
+  });
 }
 
 /** Settings of the environment: SENTINELD_COLLECTION__INTERVAL=2s is collection.interval. Values are read as YAML scalars or flow lists. */
@@ -117,8 +139,9 @@ export function parseAssignment(assignment: string): Setting {
   const at = assignment.indexOf('=');
   if (at < 1) {
     throw new SentinelError('usage.invalid', {
-      message: `--set ${assignment}: must be KEY=VALUE`,
-      hint: 'for instance --set collection.interval=2s',
+      message: `--set ${assignment}: not taken`,
+      why: 'it must be KEY=VALUE',
+      hint: 'write for instance --set collection.interval=2s',
     });
   }
   return { path: assignment.slice(0, at).split('.'), value: scalar(assignment.slice(at + 1)), where: `--set ${assignment.slice(0, at)}` };

@@ -17,6 +17,8 @@ export type LoadOptions = {
   /** --set KEY=VALUE, and what other flags stand for. */
   readonly assignments?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Whether the state directory is to be written; one to be read is more easily found. 'read' unless given. */
+  readonly use?: 'read' | 'write';
   /** Where the system's file is looked for; tests give another. */
   readonly systemFile?: string;
 };
@@ -57,7 +59,11 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     const read = readConfigFile(file);
     if (read === null) {
       if (required)
-        throw new SentinelError('config.unreadable', { message: `${file}: no such file`, hint: 'check the path given with --config' });
+        throw new SentinelError('config.unreadable', {
+          message: `${file}: no such file`,
+          why: 'a file that is named must be there; only the default ones may be missing',
+          hint: 'check the path; it begins where the program is called, unless it begins with /',
+        });
       return;
     }
     files.push(file);
@@ -68,7 +74,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (home !== null) addFile(join(home, 'sentineld', 'config.yaml'), false);
   if (options.file !== undefined) addFile(options.file, true);
   settings.push(...readEnvironment(environment), ...(options.assignments ?? []).map(parseAssignment));
-  return { ...resolveConfig(settings, environment), files };
+  return { ...resolveConfig(settings, environment, options.use), files };
 }
 
 function readResolved(text: string): z.infer<typeof ResolvedSchema> {
@@ -76,7 +82,8 @@ function readResolved(text: string): z.infer<typeof ResolvedSchema> {
     return ResolvedSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new SentinelError('config.invalid', {
-      message: `${RESOLVED_VARIABLE}: ${messageOf(cause)}`,
+      message: `${RESOLVED_VARIABLE} is set and is not understood`,
+      why: messageOf(cause).split('\n')[0] ?? '',
       hint: 'the daemons set this variable for themselves: unset it',
       cause,
     });
@@ -87,6 +94,7 @@ function readResolved(text: string): z.infer<typeof ResolvedSchema> {
 export function resolveConfig(
   settings: readonly Setting[],
   environment: Readonly<Record<string, string | undefined>>,
+  use: 'read' | 'write' = 'read',
 ): Omit<LoadedConfig, 'files'> {
   const merged: Record<string, unknown> = structuredClone(DEFAULTS);
   const origins = new Map<string, string>(leafKeys(DEFAULTS).map((key) => [key, 'default']));
@@ -94,19 +102,28 @@ export function resolveConfig(
     refuseUnknownKey(setting);
     if (assign(merged, setting)) origins.set(setting.path.join('.'), setting.where);
   }
-  if (merged['state_dir'] === '') merged['state_dir'] = defaultStateDir(environment);
+  if (merged['state_dir'] === '') merged['state_dir'] = defaultStateDir(environment, process.getuid?.(), use);
   const result = ConfigSchema.safeParse(merged);
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => {
-      const key = issue.path.filter((part) => typeof part === 'string').join('.');
-      return `${origins.get(key) ?? 'default'}: ${key}: ${issue.message}`;
-    });
-    throw new SentinelError('config.invalid', {
-      message: problems.join('\n'),
-      hint: 'sentinelcli config show lists every key with its value',
-    });
+    throw invalidValues(result.error.issues, origins);
   }
   return { config: result.data, origins, hash: hashOf(result.data) };
+}
+
+/** The first of the faults, and the others behind the reason: one error has three lines. */
+function invalidValues(issues: readonly z.core.$ZodIssue[], origins: ReadonlyMap<string, string>): SentinelError {
+  const faults = issues.map(({ path, message }) => {
+    const key = path.filter((part) => typeof part === 'string').join('.');
+    const origin = origins.get(key) ?? 'default';
+    return { place: origin.startsWith('--set') ? origin : `${origin}: ${key}`, message };
+  });
+  const [first, ...others] = faults;
+  const also = others.length === 0 ? '' : `; also ${others.map(({ place, message }) => `${place} ${message}`).join('; ')}`;
+  return new SentinelError('config.invalid', {
+    message: `${first?.place ?? ''}: not taken`,
+    why: `it ${first?.message ?? ''}${also}`,
+    hint: 'docs/configuration.md has every key with its default and its form',
+  });
 }
 
 function hashOf(config: Config): string {
@@ -128,6 +145,7 @@ function refuseUnknownKey(setting: Setting): void {
     if (setting.path.every((part) => !part.includes('.'))) return;
     throw new SentinelError('config.invalid', {
       message: `${setting.where}: ${key} is written as one key`,
+      why: 'in a file each part of a key is a key of its own',
       hint: 'write its parts one below the other, indented',
     });
   }
@@ -137,13 +155,15 @@ function refuseUnknownKey(setting: Setting): void {
     if (setting.value === null) return;
     throw new SentinelError('config.invalid', {
       message: `${setting.where}: ${key} is a section, not a value`,
-      hint: `it holds ${under.join(', ')}`,
+      why: `it holds ${under.join(', ')}`,
+      hint: `give one of these, for instance ${under[0] ?? ''}`,
     });
   }
   const nearest = nearestWord(key, known) ?? known.find((candidate) => candidate.endsWith(`.${setting.path.at(-1) ?? ''}`));
   throw new SentinelError('config.invalid', {
     message: `${setting.where}: unknown key ${key}`,
-    hint: nearest === undefined ? 'sentinelcli config show lists every key' : `did you mean ${nearest}?`,
+    why: 'a setting that is not understood is refused, never ignored',
+    hint: nearest === undefined ? 'docs/configuration.md has every key' : `did you mean ${nearest}?`,
     context: { key, where: setting.where, nearest },
   });
 }

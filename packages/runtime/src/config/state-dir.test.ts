@@ -32,6 +32,10 @@ describe("a user's default state directory", () => {
     expect(state({ XDG_STATE_HOME: directory })).toBe(own);
   });
 
+  it('is their own where they write, whatever root has installed', () => {
+    expect(defaultStateDir({ XDG_STATE_HOME: directory }, 1000, 'write')).toBe(join(directory, 'sentineld'));
+  });
+
   it('lies below the home where XDG says nothing', () => {
     mkdirSync(join(directory, '.local/state/sentineld'), { recursive: true });
     expect(state({ HOME: directory })).toBe(join(directory, '.local/state/sentineld'));

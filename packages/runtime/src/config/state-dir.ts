@@ -16,14 +16,16 @@ export function configHome(environment: Environment): string | null {
 
 /**
  * The default state directory: the user's own. Root's home is closed to the users that the daemons become, so root
- * gets the system's directory where that is so; and a user without a state directory of their own reads the system's.
+ * gets the system's directory where that is so. A user without a state directory of their own reads the system's, and
+ * writes it only where it is theirs.
  */
-export function defaultStateDir(environment: Environment, uid: number = process.getuid?.() ?? -1): string {
+export function defaultStateDir(environment: Environment, uid: number = process.getuid?.() ?? -1, use: 'read' | 'write' = 'read'): string {
   const base = xdg(environment, 'XDG_STATE_HOME', '.local/state');
   if (base === null) return SYSTEM_STATE_DIR;
   const own = join(base, 'sentineld');
   if (uid === 0) return openToOthers(own) ? own : SYSTEM_STATE_DIR;
-  return !existsSync(own) && existsSync(SYSTEM_STATE_DIR) ? SYSTEM_STATE_DIR : own;
+  const system = existsSync(own) ? undefined : statSync(SYSTEM_STATE_DIR, { throwIfNoEntry: false });
+  return system !== undefined && (use === 'read' || system.uid === uid) ? SYSTEM_STATE_DIR : own;
 }
 
 /** The files and directories of an installation. Each directory has one owner; each database one writer. */

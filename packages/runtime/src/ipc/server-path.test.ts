@@ -90,6 +90,24 @@ describe('the socket', () => {
     expect(await answers()).toEqual({ ok: true, body: 'new' });
   });
 
+  it('says so where the one that nobody listens on cannot be removed', async () => {
+    await leaveStale();
+    chmodSync(path, 0o666);
+    chmodSync(directory, 0o555);
+    // Root may remove it from there all the same; whose socket it is goes by the real user.
+    if (isRoot) process.seteuid?.(61_205);
+    try {
+      await expect(serve()).rejects.toMatchObject({
+        code: 'state.unusable',
+        message: expect.stringContaining('cannot be removed: EACCES'),
+      });
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(directory, 0o700);
+    }
+    expect(lstatSync(path).isSocket()).toBe(true);
+  });
+
   it('does not displace a live one', async () => {
     await serve();
     const { ino } = statSync(path);

@@ -3,7 +3,7 @@
  * Whatever is not permitted, not understood, too large, too slow or too often closes the connection and is told to
  * `onRefused`. The socket's directory and mode decide who can connect at all.
  */
-import { lstatSync, rmSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import { RequestSchema, type PeerCredentials, type Reply, type Request, type SocketRole } from '@sentineld/model/request';
@@ -206,7 +206,19 @@ async function clearStaleSocket(path: string): Promise<void> {
   // EAGAIN: so many are waiting to be accepted that no more can.
   if (outcome === 'alive' || outcome === 'EAGAIN')
     throw new SentinelError('state.held', { message: `${path}: another server listens there`, hint: 'stop it first' });
-  if (outcome === 'ECONNREFUSED') rmSync(path);
+  if (outcome === 'ECONNREFUSED') removeStale(path);
+}
+
+function removeStale(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (cause) {
+    throw new SentinelError('state.unusable', {
+      message: `${path} is left over from a server that is gone, and cannot be removed: ${messageOf(cause)}`,
+      hint: 'make its directory writable for its owner, and its file system if that is read-only',
+      cause,
+    });
+  }
 }
 
 function listen(server: Server, path: string): Promise<void> {

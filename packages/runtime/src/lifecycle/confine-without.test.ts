@@ -1,5 +1,5 @@
 import type { Native } from '@sentineld/native/addon';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 type Loaded = ReturnType<typeof import('@sentineld/native/addon').loadNative>;
 const loading = vi.hoisted((): { loaded: unknown } => ({ loaded: null }));
@@ -8,7 +8,8 @@ vi.mock('@sentineld/native/addon', () => ({ loadNative: () => loading.loaded }))
 const { confine, notifyServiceManager, prepareToConfine } = await import('./confine.ts');
 const { confineExecutor, confineSpawner } = await import('./confine-executor.ts');
 const { peerCredentialsReader } = await import('../ipc/peer-credentials.ts');
-const { withoutIoUring } = await import('./replace-program.ts');
+const { DAEMON_NODE_FLAGS, daemonNodeArguments } = await import('./node-flags.ts');
+const { replaceProgram } = await import('./replace-program.ts');
 
 const PROFILE = { socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false } as const;
 
@@ -40,7 +41,15 @@ function load(loaded: Loaded): void {
   loading.loaded = loaded;
 }
 
-afterEach(() => vi.restoreAllMocks());
+const execArgv = process.execArgv;
+// As if started with them: nothing here may replace the process that runs the tests.
+beforeEach(() => {
+  process.execArgv = [...DAEMON_NODE_FLAGS];
+});
+afterEach(() => {
+  process.execArgv = execArgv;
+  vi.restoreAllMocks();
+});
 
 describe('without the addon', () => {
   it('says why nothing is confined, and goes on', () => {
@@ -101,13 +110,16 @@ describe('with an addon', () => {
   });
 });
 
-describe('withoutIoUring', () => {
-  it('does nothing where there is no ring', () => {
+describe('replaceProgram', () => {
+  it('does nothing where there is no ring and every flag', () => {
     const { native, calls } = fakeNative();
     const execve = vi.spyOn(process, 'execve').mockImplementation(() => undefined as never);
-    withoutIoUring(native);
+    replaceProgram(native);
     expect(calls).toEqual([['holdsIoUring']]);
     expect(execve).not.toHaveBeenCalled();
+    process.execArgv = DAEMON_NODE_FLAGS.slice(1);
+    replaceProgram(native);
+    expect(execve).toHaveBeenCalledOnce();
   });
 
   it('forbids new rings before it starts the program again, with its arguments', () => {
@@ -116,7 +128,7 @@ describe('withoutIoUring', () => {
     const before = process.argv;
     process.argv = ['node', '/programs/procmond.js', 'run', '--set', 'a=b c'];
     try {
-      withoutIoUring(native);
+      replaceProgram(native);
     } finally {
       process.argv = before;
     }
@@ -124,7 +136,7 @@ describe('withoutIoUring', () => {
     expect(calls.map(([name]) => name)).toEqual(['holdsIoUring', 'refuseIoUring', 'execve']);
     const [, file, argv, environment] = calls[2] ?? [];
     expect(file).toBe(process.execPath);
-    expect(argv).toEqual([process.execPath, ...process.execArgv, '/programs/procmond.js', 'run', '--set', 'a=b c']);
+    expect(argv).toEqual([process.execPath, ...daemonNodeArguments(), '/programs/procmond.js', 'run', '--set', 'a=b c']);
     expect(environment).toEqual(process.env);
   });
 
@@ -132,7 +144,7 @@ describe('withoutIoUring', () => {
     const before = process.argv;
     process.argv = ['node'];
     try {
-      expect(() => withoutIoUring(fakeNative([], true).native)).toThrow(expect.objectContaining({ code: 'privilege.refused' }));
+      expect(() => replaceProgram(fakeNative([], true).native)).toThrow(expect.objectContaining({ code: 'privilege.refused' }));
     } finally {
       process.argv = before;
     }

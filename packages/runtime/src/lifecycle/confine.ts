@@ -3,12 +3,12 @@
  */
 import { messageOf } from '@sentineld/model/error';
 import { loadNative, type ConfinementProfile } from '@sentineld/native/addon';
-import { withoutIoUring } from './replace-program.ts';
+import { replaceProgram } from './replace-program.ts';
 
 /** To be called first of all: a program that will confine itself must not hold an io_uring. May replace this process. */
 export function prepareToConfine(): void {
   const addon = loadNative();
-  if (addon.available) withoutIoUring(addon.native);
+  if (addon.available) replaceProgram(addon.native);
 }
 
 /** Confines this process. Returns null, or why it could not be done. */

@@ -35,10 +35,10 @@ describe('startTicksOf', () => {
     // The shell becomes a sleep that knows nothing of its child, which then ends.
     const parent = start(['sh', '-c', 'exec 3<&0; sh -c "read x" <&3 & echo $!; exec sleep 1000']);
     const pid = Number(await parent.line());
-    await expect.poll(() => parentAndArgumentsOf(parent.pid)?.argv[0], { timeout: 5000 }).toBe('sleep');
+    await expect.poll(() => parentAndArgumentsOf(parent.pid)?.argv[0]).toBe('sleep');
     expect(startTicksOf(pid)).toBeGreaterThan(0);
     parent.write('end');
-    await expect.poll(() => startTicksOf(pid), { timeout: 5000 }).toBeNull();
+    await expect.poll(() => startTicksOf(pid)).toBeNull();
     expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toContain(') Z ');
   });
 });
@@ -48,7 +48,7 @@ describe('parentAndArgumentsOf', () => {
     const program = start(['sleep', '1000']);
     expect(parentAndArgumentsOf(program.pid)?.ppid).toBe(process.pid);
     const shell = start(['sh', '-c', 'read x', '', 'a b', 'c\nd']);
-    return expect.poll(() => parentAndArgumentsOf(shell.pid)?.argv, { timeout: 5000 }).toEqual(['sh', '-c', 'read x', '', 'a b', 'c\nd']);
+    return expect.poll(() => parentAndArgumentsOf(shell.pid)?.argv).toEqual(['sh', '-c', 'read x', '', 'a b', 'c\nd']);
   });
 
   it('is null for a pid that nobody has', () => {

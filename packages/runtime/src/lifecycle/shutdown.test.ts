@@ -61,7 +61,7 @@ describe('listenForStop', () => {
     expect(await shell.line()).toBe('parent_died');
     // Its standard output, which it shares with the shell, is closed: it has ended too.
     await shell.ended;
-    await expect.poll(() => startTicksOf(pid) === startTicks, { timeout: 5000 }).toBe(false);
+    await expect.poll(() => startTicksOf(pid) === startTicks).toBe(false);
   });
 
   it('tells the death of a process that is watched, also one that nobody has waited for yet', async () => {

@@ -104,6 +104,14 @@ describe('makeStateDirs', () => {
     expect(lstatSync(join(paths.eventsDir, 'events.db')).size).toBe(4);
   });
 
+  it('makes what is missing above it, and says at once where nothing can be made', () => {
+    makeStateDirs(statePaths(join(directory, 'a/b/c')), null);
+    expect(lstatSync(join(directory, 'a/b/c/run')).isDirectory()).toBe(true);
+    expect(() => makeStateDirs(statePaths('/proc/nowhere/a/b'), null)).toThrow(
+      expect.objectContaining({ code: 'state.unusable', message: 'the state directory /proc/nowhere/a/b cannot be made' }),
+    );
+  });
+
   function refuses(path: string, what: string, hint: string, accounts: DaemonAccounts | null = null): void {
     expect(() => makeStateDirs(paths, accounts)).toThrow(
       expect.objectContaining({

@@ -3,9 +3,9 @@
  * given away: a directory that has the wrong owner is an error with the command that mends it, because chown of what
  * an unprivileged user could have planted is how root gets tricked.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, reasonOf } from '@sentineld/model/error';
 import type { StatePaths } from '../config/state-dir.ts';
 import type { DaemonAccounts } from './accounts.ts';
 
@@ -35,18 +35,32 @@ export function makeStateDirs(paths: StatePaths, accounts: DaemonAccounts | null
     for (const directory of wanted) makeDirectory(directory);
   } catch (cause) {
     if (cause instanceof SentinelError) throw cause;
-    const hint = 'give another one with --state-dir, or have this one made by its owner';
-    throw new SentinelError('state.unusable', { message: `${paths.root} cannot be made: ${messageOf(cause)}`, hint, cause });
+    const message = `the state directory ${paths.root} cannot be made`;
+    throw new SentinelError('state.unusable', { message, why: reasonOf(cause), hint: 'give another one with --state-dir DIR', cause });
   }
 }
 
-/** What is missing above the state directory. Root's umask must not close it to the users that the daemons become. */
+/**
+ * What is missing above the state directory, from the top: where nothing can be made (/proc) the recursive mkdir of Node
+ * goes round for ever. Root's umask must not close it to the users that the daemons become.
+ */
 function makeParents(path: string, asRoot: boolean): void {
+  const missing: string[] = [];
+  for (let at = dirname(path); !existsSync(at); at = dirname(at)) missing.unshift(at);
   const before = asRoot ? process.umask(0o022) : null;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    for (const parent of missing) makeParent(parent);
   } finally {
     if (before !== null) process.umask(before);
+  }
+}
+
+function makeParent(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (cause) {
+    // Another start makes the same.
+    if (errnoOf(cause) !== 'EEXIST') throw cause;
   }
 }
 
@@ -57,8 +71,12 @@ function makeDirectory({ path, mode, uid, gid }: Wanted): void {
     status = lstatSync(path);
   }
   if (!status.isDirectory()) throw unusable(path, 'is not a directory', `move it away: ls -ld ${path}`);
-  if (status.uid !== uid)
-    throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, `after looking at what is in it: chown -R ${uid}:${gid} ${path}`);
+  if (status.uid !== uid) {
+    // Nobody but root gives files away.
+    const mend =
+      process.getuid?.() === 0 ? `after looking at what is in it: chown -R ${uid}:${gid} ${path}` : 'give one of your own: --state-dir DIR';
+    throw unusable(path, `belongs to uid ${status.uid}, not ${uid}`, mend);
+  }
   if ((status.mode & 0o022) !== 0) throw unusable(path, 'can be written by its group or by others', `chmod ${mode.toString(8)} ${path}`);
 }
 
@@ -79,5 +97,6 @@ function makeWhole(wanted: Wanted): void {
 }
 
 function unusable(path: string, what: string, hint: string): SentinelError {
-  return new SentinelError('state.unusable', { message: `${path} ${what}`, hint, context: { path } });
+  const why = 'whoever else could write there could change what is recorded';
+  return new SentinelError('state.unusable', { message: `${path} ${what}`, why, hint, context: { path } });
 }

@@ -3,7 +3,7 @@
  * and put in place by link(2), so it is never seen half written; a lock whose holder is dead is taken over.
  */
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import { SentinelError, errnoOf, reasonOf } from '@sentineld/model/error';
 import { z } from 'zod';
 import { bootId, startTicksOf } from './process-identity.ts';
 
@@ -33,7 +33,8 @@ export function takeStateLock(path: string, program: string, now: number = Date.
     writeFileSync(draft, `${JSON.stringify(own)}\n`, { mode: 0o644 });
   } catch (cause) {
     throw new SentinelError('state.unusable', {
-      message: `${path}: the lock cannot be written: ${messageOf(cause)}`,
+      message: `${path}: the lock cannot be written`,
+      why: reasonOf(cause),
       hint: 'check the owner and mode of the directory, and the free space',
       cause,
     });
@@ -99,7 +100,8 @@ function refuseIfHeld(path: string, file: string): boolean {
   if (holder === null) return false;
   if (!isAlive(holder)) return true;
   throw new SentinelError('state.held', {
-    message: `${path} is held by ${holder.program}, pid ${holder.pid}, since ${new Date(holder.sinceMs).toISOString()}`,
+    message: `${path} is held by ${holder.program}, pid ${holder.pid}`,
+    why: `it runs since ${new Date(holder.sinceMs).toISOString()}, and one at a time may write there`,
     hint: `use that one, stop it with "kill ${holder.pid}", or give this one another --state-dir`,
     context: { pid: holder.pid, path },
   });

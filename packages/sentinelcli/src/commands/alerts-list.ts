@@ -2,6 +2,7 @@
  * `sentinelcli alerts list`: the newest alerts, one line each.
  */
 import { alertDocument } from '@sentineld/model/alert-document';
+import { SentinelError } from '@sentineld/model/error';
 import { SEVERITIES } from '@sentineld/model/rule';
 import { listAlerts, withAgentReader, type StoredAlert } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
@@ -31,6 +32,12 @@ export const alertsList: Command = defineCommand({
     { line: 'sentinelcli alerts list --rule deleted-executable', what: 'one rule' },
   ],
   run: async (context, _words, options) => {
+    if (options.severity !== null && options['min-severity'] !== null)
+      throw new SentinelError('usage.invalid', {
+        message: '--severity and --min-severity exclude each other',
+        why: 'the first names one severity, the second all from one upwards',
+        hint: 'give one of them',
+      });
     const least = options['min-severity'] === null ? 0 : SEVERITIES.indexOf(options['min-severity']);
     const severities = SEVERITIES.filter((severity, at) => at >= least && (options.severity === null || severity === options.severity));
     const sinceMs = options.since === null ? null : context.now() - options.since;
@@ -67,9 +74,9 @@ function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAl
     processesOf(alert),
   ]);
   const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)) };
-  return terminal.out(
-    renderTable(['id', 'time', 'severity', 'seen', 'rule', 'process'], rows, { width, styles, cellStyles, whole: ['time'] }).text,
-  );
+  const names = ['id', 'time', 'severity', 'seen', 'rule', 'process'];
+  // The rule is whole, because it is typed elsewhere: rules show, --rule.
+  return terminal.out(renderTable(names, rows, { width, styles, cellStyles, whole: ['time', 'rule'] }).text);
 }
 
 function processesOf({ processes: [first], processCount }: StoredAlert): string {

@@ -81,7 +81,7 @@ describe('alerts show', () => {
     installation.makeAgent([]);
     expect(await installation.run(['alerts', 'show', 'x'])).toMatchObject({ status: 2, out: '' });
     expect((await installation.run(['alerts', 'show', '7', '--json'])).err).toBe(
-      '{"error":{"code":"usage.invalid","message":"there is no alert 7","hint":"sentinelcli alerts list shows those there are"}}\n',
+      '{"error":{"code":"usage.invalid","message":"there is no alert 7","why":"no alert of this number was raised here","hint":"sentinelcli alerts list shows those there are"}}\n',
     );
   });
 
@@ -89,6 +89,6 @@ describe('alerts show', () => {
     const { status, err } = await installation.run(['alerts', 'list']);
     expect(status).toBe(4);
     expect(err).toContain('nothing recorded yet: there is no agent.db');
-    expect(err).toContain('start procmond and sentinelagent first');
+    expect(err).toContain('start it (from a checkout: npx -y pnpm@12.21.0 start)');
   });
 });

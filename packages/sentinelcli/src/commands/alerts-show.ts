@@ -46,13 +46,15 @@ export const alertsShow: Command = defineCommand({
   run: async (context, [word = ''], { json }) => {
     if (word !== 'newest' && !/^\d{1,15}$/.test(word))
       throw new SentinelError('usage.invalid', {
-        message: `${word}: an alert is named by its number, or by the word newest`,
+        message: `"${word}" names no alert`,
+        why: 'an alert is named by its number, or by the word newest',
         hint: 'sentinelcli alerts list shows the numbers',
       });
     const found = withAgentReader(context.paths(), (reader) => findAlert(reader, word === 'newest' ? word : Number(word)));
     if (found === null)
       throw new SentinelError('usage.invalid', {
         message: word === 'newest' ? 'there is no alert yet' : `there is no alert ${word}`,
+        why: word === 'newest' ? 'no rule has matched since the state directory was made' : 'no alert of this number was raised here',
         hint: 'sentinelcli alerts list shows those there are',
       });
     const { alert, deliveries } = found;

@@ -16,7 +16,7 @@ import { flag } from '../option.ts';
 import { jsonText } from '../output/json.ts';
 import { startProgress } from '../output/progress.ts';
 import { indentText } from '../output/wrap.ts';
-import { recordAudit } from '../record-audit.ts';
+import { recordAudit, tellUnrecorded } from '../record-audit.ts';
 
 export const auditVerify: Command = defineCommand({
   name: 'audit verify',
@@ -38,10 +38,8 @@ export const auditVerify: Command = defineCommand({
     const { terminal } = context;
     terminal.out(json ? `${jsonText(verificationJson(result, witnesses, ms), 2)}\n` : verificationText(context, result, witnesses, ms));
     const failure = result.failure === undefined ? null : { sequence: result.failure.sequence, what: result.failure.what };
-    await recordAudit(context, {
-      action: 'audit_verify',
-      data: { ok: result.ok, entries: result.entries, head: result.head, failure, witnesses: witnesses.length, ms },
-    });
+    const data = { ok: result.ok, entries: result.entries, head: result.head, failure, witnesses: witnesses.length, ms };
+    tellUnrecorded(context, await recordAudit(context, { action: 'audit_verify', data }));
     return result.ok ? 0 : 1;
   },
 });
@@ -52,8 +50,7 @@ async function verifyFile(context: CommandContext, witnesses: readonly LedgerWit
   if (file !== undefined && file.state !== 'readable') throw unavailable(file);
   const db = openLedger(paths.ledgerDb);
   try {
-    const total = db.prepare('SELECT max(sequence) AS newest FROM audit_ledger').get()?.['newest'];
-    const progress = startProgress(context.terminal, 'verifying', typeof total === 'number' ? total : 0);
+    const progress = startProgress(context.terminal, 'verifying', newestSequence(db));
     try {
       return await verifyLedger(counted(readEntries(db), progress.step), { witnesses });
     } finally {
@@ -61,6 +58,16 @@ async function verifyFile(context: CommandContext, witnesses: readonly LedgerWit
     }
   } finally {
     db.close();
+  }
+}
+
+/** For the progress alone. What is wrong with a file is told by whoever reads its entries. */
+function newestSequence(db: ReturnType<typeof openLedger>): number {
+  try {
+    const newest = db.prepare('SELECT max(sequence) AS newest FROM audit_ledger').get()?.['newest'];
+    return typeof newest === 'number' ? newest : 0;
+  } catch {
+    return 0;
   }
 }
 

@@ -30,7 +30,7 @@ function healthJson(health: Health): unknown {
   const { alerts, ledgerHead } = health;
   return {
     state: health.state,
-    components: health.components,
+    components: health.components.map(({ component, state, problems, details }) => ({ component, state, problems, details })),
     databases: health.databases,
     ledger_head: ledgerHead === null ? null : { sequence: ledgerHead.sequence, entry_hash: ledgerHead.entryHash },
     alerts_24h: alerts === null ? null : { total: SEVERITIES.reduce((sum, severity) => sum + alerts[severity], 0), ...alerts },

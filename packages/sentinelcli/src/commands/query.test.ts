@@ -85,7 +85,7 @@ describe('query', () => {
     const { status, out, err } = await query('SELECT pid,\n  nme FROM processes');
     expect([status, out]).toEqual([2, '']);
     expect(err).toBe(
-      'sentinelcli: refused (column) at 2:3: There is no column nme. Did you mean name?\n      nme FROM processes\n      ^\n',
+      'sentinelcli: the statement is refused at 2:3 (column)\n  There is no column nme.\n  Did you mean name?\n      nme FROM processes\n      ^\n',
     );
     expect(JSON.parse((await query('--json', 'DELETE FROM processes')).err)).toMatchObject({
       error: { code: 'query.refused', refusal: { code: 'statement', position: { line: 1, column: 1 } } },

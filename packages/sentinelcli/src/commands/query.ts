@@ -2,8 +2,7 @@
  * `sentinelcli query`: one SELECT of the operator over everything this user may read, run in the sandbox, and a record
  * in the ledger that it was asked.
  */
-import { readFileSync } from 'node:fs';
-import { SentinelError } from '@sentineld/model/error';
+import { SentinelError, reasonOf } from '@sentineld/model/error';
 import type { ResultRow, RuleOutcome, SqlValue, Validation } from '@sentineld/model/rule';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { absentTableIn, readableDatabases, unavailable, type ReadableDatabases } from '../databases.ts';
@@ -11,11 +10,13 @@ import { duration, flag, texts, wholeNumber } from '../option.ts';
 import { csvRecord } from '../output/csv.ts';
 import { jsonArrayText, jsonText } from '../output/json.ts';
 import { renderTable } from '../output/table.ts';
-import { recordAudit } from '../record-audit.ts';
+import { recordAudit, tellUnrecorded } from '../record-audit.ts';
 import { outcomeError, refusedError, startSandbox } from '../sandbox.ts';
 
 const DEFAULT_LIMIT = 1000;
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** More than any statement may have; the judge of statements says what is too long. */
+const MAX_STATEMENT_BYTES = 1_048_576;
 /** What a shell reports of a program that SIGINT ended. */
 const INTERRUPTED_STATUS = 130;
 const FORMATS = ['json', 'jsonl', 'csv', 'table'] as const;
@@ -52,7 +53,7 @@ export const query: Command = defineCommand({
   run: async (context, [given = ''], options) => {
     const format = chooseFormat(options);
     const parameters = Object.fromEntries(options.param.map(parseParameter));
-    const sql = given === '-' ? readFileSync(0, 'utf8') : given;
+    const sql = given === '-' ? await readStatement(process.stdin) : given;
     const databases = readableDatabases(context.paths());
     const deadlineMs = options.timeout ?? DEFAULT_TIMEOUT_MS;
     const startedMs = performance.now();
@@ -67,6 +68,7 @@ export const query: Command = defineCommand({
       const answer = answerOf(validation, outcome, sql, databases);
       printAnswer(context, answer, format);
       printNotes(context, answer, options.limit, ms);
+      tellUnrecorded(context, await recording);
     } finally {
       await recording;
     }
@@ -74,10 +76,32 @@ export const query: Command = defineCommand({
   },
 });
 
+/** A statement from a file or pipe, as far as one may be long. Throws 'usage.invalid' for what is no text. */
+async function readStatement(input: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of input) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_STATEMENT_BYTES) break;
+    }
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch (cause) {
+    const why = cause instanceof TypeError ? 'it has bytes that are not UTF-8' : reasonOf(cause);
+    const hint = 'give one SELECT as text: sentinelcli query - < FILE';
+    throw new SentinelError('usage.invalid', { message: 'standard input is no statement', why, hint, cause });
+  }
+}
+
 function chooseFormat(options: Readonly<Record<Format, boolean>>): Format {
   const [first, second] = FORMATS.filter((format) => options[format]);
   if (second !== undefined)
-    throw new SentinelError('usage.invalid', { message: `--${first ?? ''} and --${second} exclude each other`, hint: 'choose one' });
+    throw new SentinelError('usage.invalid', {
+      message: `--${first ?? ''} and --${second} exclude each other`,
+      why: 'each is a form of the whole output',
+      hint: 'give one of them',
+    });
   return first ?? 'table';
 }
 
@@ -86,8 +110,9 @@ function parseParameter(assignment: string): readonly [string, SqlValue] {
   const match = /^[:@$]?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(assignment);
   if (match === null)
     throw new SentinelError('usage.invalid', {
-      message: `--param ${assignment}: must be NAME=VALUE`,
-      hint: "for instance --param pid=1, and ':pid' in the statement",
+      message: `--param ${assignment}: not taken`,
+      why: 'it must be NAME=VALUE, with a name of letters, digits and _',
+      hint: "write for instance --param pid=1, and ':pid' in the statement",
     });
   const [, name = '', value = ''] = match;
   const isNumber = /^-?(0|[1-9]\d{0,15})(\.\d{1,15})?$/.test(value) && Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
@@ -100,6 +125,7 @@ type Work = {
   readonly maxRows: number;
   readonly deadlineMs: number;
 };
+const NOT_JUDGED: Validation = { ok: true, columns: [] };
 type Outcome = RuleOutcome | { readonly outcome: 'interrupted' };
 
 /** Judges and runs the statement. The sandbox ends with this function, also where a statement in it still runs. */
@@ -119,9 +145,12 @@ async function runInSandbox(
     const running = client.run({ sql: work.sql, parameters: work.parameters, maxRows: work.maxRows });
     const outcome = await Promise.race([running, interruption.promise]);
     if (outcome.outcome === 'interrupted') {
-      return { validation: { ok: true, columns: [] }, outcome };
+      return { validation: NOT_JUDGED, outcome };
     }
-    return { validation: await judging, outcome };
+    const isRun = outcome.outcome === 'ok' || outcome.outcome === 'refused';
+    // Where the databases cannot be read neither the judgement nor the answer is to be had, and the answer says more.
+    const validation = isRun ? await judging : await judging.catch(() => NOT_JUDGED);
+    return { validation, outcome };
   } finally {
     process.off('SIGINT', onInterrupt);
     await client.close();
@@ -133,8 +162,8 @@ function answerOf(validation: Validation, outcome: RuleOutcome, sql: string, dat
   if (refusal !== null) {
     const missing = refusal.code === 'table' ? absentTableIn(sql, databases.absent) : null;
     if (missing === null) throw refusedError(refusal, sql);
-    const { code, message, hint } = unavailable(missing.database);
-    throw new SentinelError(code, { message: `${missing.table} cannot be read: ${message}`, ...(hint === undefined ? {} : { hint }) });
+    const { code, message, why, hint } = unavailable(missing.database);
+    throw new SentinelError(code, { message: `${missing.table} cannot be read: ${message}`, why, hint });
   }
   if (outcome.outcome === 'ok' && validation.ok) return { columns: validation.columns, rows: outcome.rows, truncated: outcome.truncated };
   if (outcome.outcome === 'ok' || outcome.outcome === 'refused')
@@ -169,10 +198,10 @@ function printNotes({ terminal }: CommandContext, { rows, truncated }: Answer, l
   }
 }
 
-async function recordQuery(context: CommandContext, sql: string, outcome: Outcome, ms: number): Promise<void> {
+async function recordQuery(context: CommandContext, sql: string, outcome: Outcome, ms: number): Promise<string | null> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sql));
   const rows = outcome.outcome === 'ok' ? outcome.rows.length : 0;
-  await recordAudit(context, {
+  return recordAudit(context, {
     action: 'query_execute',
     data: { sql_sha256: Buffer.from(digest).toString('hex'), outcome: outcome.outcome, rows, ms },
   });

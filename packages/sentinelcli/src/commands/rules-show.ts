@@ -34,6 +34,7 @@ export const rulesShow: Command = defineCommand({
       );
       throw new SentinelError('usage.invalid', {
         message: `there is no rule ${id}`,
+        why: `none of the ${rules.length} rules that are loaded has this id`,
         hint: nearest === null ? 'sentinelcli rules list shows those there are' : `did you mean ${nearest}?`,
       });
     }

@@ -89,7 +89,9 @@ function print({ terminal }: CommandContext, judged: readonly Judged[], problems
     ...(problems.length === 0 ? [] : [`${problems.length} ${problems.length === 1 ? 'fault' : 'faults'} in files`]),
   ];
   const style = refused + problems.length > 0 || judged.length === 0 ? terminal.styles.red : terminal.styles.green;
-  terminal.out(`${style(judged.length === 0 && problems.length === 0 ? 'no rules found' : parts.join(', '))}\n`);
+  terminal.out(
+    `${style(judged.length === 0 && problems.length === 0 ? 'no rules found: their files are called ID.yaml' : parts.join(', '))}\n`,
+  );
 }
 
 function resultJson(judged: readonly Judged[], problems: readonly LoadProblem[]): unknown {

@@ -95,7 +95,10 @@ describe('rules', () => {
       query: expect.stringContaining('SELECT'),
     });
     const unknown = await installation.run(['rules', 'show', 'memfd-exectable']);
-    expect([unknown.status, unknown.err]).toEqual([2, 'sentinelcli: there is no rule memfd-exectable\n  did you mean memfd-executable?\n']);
+    expect([unknown.status, unknown.err]).toEqual([
+      2,
+      'sentinelcli: there is no rule memfd-exectable\n  none of the 8 rules that are loaded has this id\n  did you mean memfd-executable?\n',
+    ]);
   });
 
   it('are validated: files, SQL and dedup keys, each with its place', async () => {
@@ -110,20 +113,23 @@ describe('rules', () => {
     expect(out).toContain('c-rule.yaml:4:11: rule c-rule:');
     expect(out).toContain('d-rule.yaml:7:1: rule d-rule:\n  refused (dedup)');
     expect(lines(out).at(-1)).toBe('1 accepted, 2 refused, 1 fault in files');
-    const one = await installation.run(['rules', 'validate', '--json', d, join(directory, 'none.yaml')]);
+    const one = await installation.run(['rules', 'validate', '--json', d, '/dev/null']);
     expect(one.status).toBe(1);
     expect(json(one.out)).toMatchObject({
       ok: false,
       accepted: 0,
       refused: 1,
       rules: [{ id: 'd-rule', ok: false, refusal: { code: 'dedup', line: 7 } }],
-      problems: [{ file: join(directory, 'none.yaml') }],
+      problems: [{ file: '/dev/null' }],
     });
   });
 
   it('that are none are no success', async () => {
     mkdirSync(join(directory, 'empty'));
-    expect(await installation.run(['rules', 'validate', join(directory, 'empty')])).toMatchObject({ status: 1, out: 'no rules found\n' });
+    expect(await installation.run(['rules', 'validate', join(directory, 'empty')])).toMatchObject({
+      status: 1,
+      out: 'no rules found: their files are called ID.yaml\n',
+    });
     expect(await installation.run(['rules', 'test', join(directory, 'empty')])).toMatchObject({ status: 1, out: 'no case was run\n' });
     expect(await installation.run(['rules', 'validate', directory, '/dev/null'])).toMatchObject({ status: 1 });
   });

@@ -4,6 +4,8 @@
  */
 import { SEVERITIES } from '@sentineld/model/rule';
 import type { Health, HealthState, ComponentHealth } from '../health-report.ts';
+import type { Unreached } from '../daemons.ts';
+import { displayHostText } from '@sentineld/model/host-text';
 import { isRecord, numberField, recordField, textField } from '../fields.ts';
 import { padCells } from './cells.ts';
 import type { Style, Styles } from './styles.ts';
@@ -25,6 +27,13 @@ const SENTENCES: Readonly<Record<Health['state'], string>> = {
   ok: 'everything works',
   degraded: 'it works, with something missing',
   failing: 'it does not do all of its work',
+};
+
+/** What is shown of a daemon that said nothing, and what to do; what it failed with speaks for itself. */
+const UNREACHED_LINES: Readonly<Record<Unreached, readonly string[] | null>> = {
+  absent: ['nobody listens on its socket', '-> start it: npx -y pnpm@12.21.0 start'],
+  denied: ['this user may not ask it', '-> ask as root, or as one of its operators'],
+  failed: null,
 };
 
 export function healthText(health: Health, { styles, width }: Pick<Terminal, 'styles' | 'width'>, now: number): string {
@@ -49,15 +58,22 @@ export function healthText(health: Health, { styles, width }: Pick<Terminal, 'st
         : `${head.sequence} entries, the newest is ${head.entryHash.slice(0, 16)}…`,
     ),
     line('alerts, 24 h', alertsText(health)),
+    // Not wrapped: a path that is broken in two cannot be copied.
+    `${padCells('state in', LABEL_WIDTH)}${displayHostText(health.stateDir)}\n`,
   ].join('');
 }
 
-function componentText({ component, state, problems, details }: ComponentHealth, styles: Styles, width: number, now: number): string {
+function componentText(
+  { component, state, unreached, problems, details }: ComponentHealth,
+  styles: Styles,
+  width: number,
+  now: number,
+): string {
   const first = `${padCells(component, LABEL_WIDTH)}${stateStyle(styles, state)(padCells(WORDS[state], STATE_WIDTH))}  `;
   const indent = ' '.repeat(LABEL_WIDTH + STATE_WIDTH + 2);
-  const facts = details === null ? problems : [factsOf(details, now)];
+  const facts = unreached === null ? [factsOf(details ?? {}, now)] : (UNREACHED_LINES[unreached] ?? problems);
   const head = indentText(facts, width, indent, first);
-  const listed = details === null ? [] : problems;
+  const listed = unreached === null ? problems : [];
   return head + listed.map((problem) => indentText(problem, width, ' '.repeat(LABEL_WIDTH + 2), `${' '.repeat(LABEL_WIDTH)}- `)).join('');
 }
 

@@ -91,12 +91,23 @@ describe('createTerminal', () => {
 
   it('drops what nobody reads any more, and only that', () => {
     const { stdout, stderr, written, listeners } = streams();
-    const terminal = createTerminal({ stdout, stderr, environment: {}, noColor: true });
+    const failures: string[] = [];
+    const onWriteFailure = ({ message, why }: Error & { readonly why: string }): number => failures.push(`${message}: ${why}`);
+    const terminal = createTerminal({ stdout, stderr, environment: {}, noColor: true, onWriteFailure });
     terminal.out('a');
     listeners[0]?.(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     terminal.out('b');
     expect(written).toEqual(['a']);
-    expect(() => listeners[0]?.(Object.assign(new Error('disk'), { code: 'ENOSPC' }))).toThrow('disk');
+    expect(failures).toEqual([]);
+  });
+
+  it('says once that the disk is full', () => {
+    const { stdout, stderr, listeners } = streams();
+    const failures: string[] = [];
+    const onWriteFailure = ({ message, why }: Error & { readonly why: string }): number => failures.push(`${message}: ${why}`);
+    createTerminal({ stdout, stderr, environment: {}, noColor: true, onWriteFailure });
+    for (const listener of [listeners[0], listeners[0]]) listener?.(Object.assign(new Error('disk'), { code: 'ENOSPC' }));
+    expect(failures).toEqual(['standard output cannot be written: the disk is full']);
   });
 
   it('finds the width: the terminal, COLUMNS without one, 80, within reason', () => {

@@ -2,7 +2,8 @@
  * Where a command writes: standard output for what was asked, standard error for everything else. Whoever reads may
  * go away at any time (`| head`): the rest is then dropped without a word.
  */
-import { errnoOf } from '@sentineld/model/error';
+import { errnoOf, type SentinelError } from '@sentineld/model/error';
+import { outputFailure } from '@sentineld/runtime/lifecycle/fail';
 import { createStyles, wantsColour, type Styles } from './styles.ts';
 
 /** What is needed of process.stdout and process.stderr. */
@@ -30,18 +31,20 @@ export type TerminalOptions = {
   readonly stderr: TextStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly noColor: boolean;
+  readonly onWriteFailure?: ((error: SentinelError) => void) | undefined;
 };
 
 const DEFAULT_WIDTH = 80;
 const LEAST_WIDTH = 40;
 const MOST_WIDTH = 1000;
 
-export function createTerminal({ stdout, stderr, environment, noColor }: TerminalOptions): Terminal {
+export function createTerminal({ stdout, stderr, environment, noColor, onWriteFailure }: TerminalOptions): Terminal {
   const styles = createStyles(wantsColour(stdout.isTTY === true, environment, noColor));
   const errStyles = createStyles(wantsColour(stderr.isTTY === true, environment, noColor));
   return {
-    out: writerTo(stdout),
-    err: writerTo(stderr),
+    out: writerTo(stdout, (cause) => onWriteFailure?.(outputFailure(cause))),
+    // There is nowhere to say it.
+    err: writerTo(stderr, () => undefined),
     outIsTty: stdout.isTTY === true,
     errIsTty: stderr.isTTY === true,
     width: widthOf(stdout, environment),
@@ -50,10 +53,10 @@ export function createTerminal({ stdout, stderr, environment, noColor }: Termina
   };
 }
 
-function writerTo(stream: TextStream): (text: string) => void {
+function writerTo(stream: TextStream, onFailure: (cause: Error) => void): (text: string) => void {
   let open = true;
   stream.on('error', (cause) => {
-    if (errnoOf(cause) !== 'EPIPE') throw cause;
+    if (open && errnoOf(cause) !== 'EPIPE') onFailure(cause);
     open = false;
   });
   return (text) => {

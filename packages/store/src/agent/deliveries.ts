@@ -27,6 +27,8 @@ export type PendingOptions = {
   readonly limit?: number;
   /** Only deliveries with a greater id: the next page. */
   readonly afterDeliveryId?: number;
+  /** Sinks whose deliveries are left out. */
+  readonly withoutSinks?: readonly string[];
 };
 
 type PendingRow = {
@@ -43,12 +45,19 @@ export type Deliveries = {
   pending(options: PendingOptions): PendingDelivery[];
   /** Throws internal.bug for a delivery that is not open. */
   record(deliveryId: number, attempt: DeliveryAttempt, nowMs: number): void;
+  giveUp(sinkName: string, error: string, nowMs: number): number;
+  open(): number;
 };
 
 export function prepareDeliveries(db: WriterDatabase): Deliveries {
-  const open = db.prepare<[number, number], PendingRow>(
+  const open = db.prepare<[number, string, number], PendingRow>(
     `SELECT id, alert_id, sink_name, sink_type, attempt_count FROM alert_deliveries
-     WHERE status IN ('pending', 'retrying') AND id > ? ORDER BY id LIMIT ?`,
+     WHERE status IN ('pending', 'retrying') AND id > ? AND sink_name NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`,
+  );
+  const count = db.prepare<[], { open: number }>("SELECT count(*) AS open FROM alert_deliveries WHERE status IN ('pending', 'retrying')");
+  const bury = db.prepare<[number, string, string]>(
+    `UPDATE alert_deliveries SET status = 'failed', attempt_time = ?, error_message = ?
+     WHERE sink_name = ? AND status IN ('pending', 'retrying')`,
   );
   const alertById = db.prepare<[number], AlertRow>('SELECT * FROM alerts WHERE id = ?');
   const update = db.prepare<[Record<string, unknown>]>(
@@ -58,7 +67,7 @@ export function prepareDeliveries(db: WriterDatabase): Deliveries {
   );
 
   return {
-    pending: ({ limit = 500, afterDeliveryId = 0 }) => {
+    pending: ({ limit = 500, afterDeliveryId = 0, withoutSinks = [] }) => {
       const alerts = new Map<number, Alert>();
       const alertOf = (id: number): Alert => {
         const known = alerts.get(id);
@@ -69,7 +78,7 @@ export function prepareDeliveries(db: WriterDatabase): Deliveries {
         alerts.set(id, alert);
         return alert;
       };
-      return open.all(afterDeliveryId, limit).map((row) => ({
+      return open.all(afterDeliveryId, JSON.stringify(withoutSinks), limit).map((row) => ({
         deliveryId: row.id,
         sinkName: row.sink_name,
         sinkType: row.sink_type,
@@ -92,5 +101,7 @@ export function prepareDeliveries(db: WriterDatabase): Deliveries {
           context: { deliveryId },
         });
     },
+    giveUp: (sinkName, error, nowMs) => bury.run(nowMs, error.slice(0, MAX_ERROR_CHARACTERS), sinkName).changes,
+    open: () => count.get()?.open ?? 0,
   };
 }

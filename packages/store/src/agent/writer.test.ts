@@ -306,6 +306,19 @@ describe('deliveries', () => {
     expect(plan.map((step) => step.detail).join()).toContain('alert_deliveries_open');
   });
 
+  test('of some sinks can be left out, and what waits for one can be given up', () => {
+    expect(writer.pendingDeliveries({ withoutSinks: ['log'] }).map((delivery) => delivery.deliveryId)).toEqual([1, 3]);
+    writer.recordAttempt(2, { status: 'success', responseTimeMs: 1, error: null });
+    nowMs += 5;
+    expect([writer.openDeliveries(), writer.giveUp('log', 'no space'), writer.giveUp('log', 'no space'), writer.openDeliveries()]).toEqual([
+      3, 1, 0, 2,
+    ]);
+    expect(query("SELECT id, status, attempt_time, error_message FROM alert_deliveries WHERE sink_name = 'log'")).toEqual([
+      { id: 2, status: 'success', attempt_time: nowMs - 5, error_message: null },
+      { id: 4, status: 'failed', attempt_time: nowMs, error_message: 'no space' },
+    ]);
+  });
+
   test('that are over or do not exist cannot be attempted', () => {
     writer.recordAttempt(1, { status: 'success', responseTimeMs: 1, error: null });
     for (const id of [1, 99]) {

@@ -5,8 +5,10 @@
  */
 import type { Alert, Finding } from '@sentineld/model/alert';
 import type { AuditEvent, LedgerHead } from '@sentineld/model/audit';
+import { SentinelError } from '@sentineld/model/error';
 import type { OriginEntry } from '@sentineld/model/request';
 import type { Rule } from '@sentineld/model/rule';
+import { writeMetadata } from '../migrations/system-metadata.ts';
 import { openWriter, stopWriter, storeErrorFrom } from '../open.ts';
 import { prepareAuditOutbox } from './audit-outbox.ts';
 import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
@@ -25,6 +27,14 @@ export type AgentWriterOptions = {
   readonly clock: () => number;
 };
 
+/** That the newest write failed, in a sentence for people. */
+export type WriteFailure = {
+  readonly message: string;
+  readonly hint: string;
+  /** Milliseconds since 1970: when writes began to fail. */
+  readonly sinceMs: number;
+};
+
 export type AgentWriter = {
   /** Stores the whole set of loaded rules; what is not in it is marked as removed. Every new definition goes to the history. */
   saveRules(rules: readonly Rule[]): SavedRules;
@@ -36,6 +46,10 @@ export type AgentWriter = {
   /** Deliveries that have neither succeeded nor been given up, oldest first. */
   pendingDeliveries(options?: PendingOptions): PendingDelivery[];
   recordAttempt(deliveryId: number, attempt: DeliveryAttempt): void;
+  /** Gives up whatever waits for this sink, as dead letters; says how many that were. */
+  giveUp(sinkName: string, error: string): number;
+  /** Deliveries that have neither succeeded nor been given up. */
+  openDeliveries(): number;
   /** Data beyond MAX_AUDIT_DATA_BYTES is replaced by its size, hash and beginning. */
   queueAudit(event: AuditEvent): void;
   /** The oldest entries, as many as fit one request, numbered for `generation()`. */
@@ -45,6 +59,10 @@ export type AgentWriter = {
   outboxDepth(): number;
   /** Id of this file's numbering: the origin of its audit entries. */
   generation(): string;
+  /** Null once a write has succeeded again. */
+  writeFailure(): WriteFailure | null;
+  /** Writes a little, to see whether the cause of a failure is gone. Never throws; see writeFailure. */
+  tryWrite(): void;
   /** Empties the WAL; see stopWriter. */
   stop(): boolean;
 };
@@ -67,9 +85,17 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
       throw storeErrorFrom(thrown, path);
     }
   };
+  let failure: WriteFailure | null = null;
   const write = <Result>(work: (nowMs: number) => Result): Result => {
     const run = db.transaction(() => work(clock()));
-    return guard(() => run.immediate());
+    try {
+      const result = guard(() => run.immediate());
+      failure = null;
+      return result;
+    } catch (thrown) {
+      failure = failureFrom(thrown, failure?.sinceMs ?? clock()) ?? failure;
+      throw thrown;
+    }
   };
 
   return {
@@ -82,11 +108,28 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
       }),
     pendingDeliveries: (options = {}) => guard(() => deliveries.pending(options)),
     recordAttempt: (deliveryId, attempt) => write((nowMs) => deliveries.record(deliveryId, attempt, nowMs)),
+    giveUp: (sinkName, error) => write((nowMs) => deliveries.giveUp(sinkName, error, nowMs)),
+    openDeliveries: () => guard(() => deliveries.open()),
     queueAudit: (event) => write((nowMs) => outbox.queue(event, nowMs)),
     nextAudit: (limit) => guard(() => outbox.next(limit)),
     acknowledgeAudit: (lastSequence, head) => write((nowMs) => outbox.acknowledge(lastSequence, head, nowMs)),
     outboxDepth: () => guard(() => outbox.depth()),
     generation: () => guard(() => outbox.generation()),
+    writeFailure: () => failure,
+    tryWrite: () => {
+      try {
+        write((nowMs) => writeMetadata(db, 'write_tried_at', String(nowMs), nowMs));
+      } catch (thrown) {
+        // What the store cannot do is kept as its failure.
+        if (failureFrom(thrown, 0) === null) throw thrown;
+      }
+    },
     stop: () => stopWriter(db),
   };
+}
+
+/** Null for what is not the fault of the file or of the disk. */
+function failureFrom(thrown: unknown, sinceMs: number): WriteFailure | null {
+  if (!(thrown instanceof SentinelError) || !/^(state|store)\./.test(thrown.code)) return null;
+  return { message: thrown.message, hint: thrown.hint ?? '', sinceMs };
 }

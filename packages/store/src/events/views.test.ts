@@ -200,29 +200,24 @@ describe('processes', () => {
 describe('scan_metadata and coverage', () => {
   it('say of each scan what it found and what it missed', () => {
     writeMachine();
-    store.writer().recordScan(
-      {
-        startTimeMs: 1_700_000_110_000,
-        endTimeMs: 1_700_000_110_001,
-        durationMs: 0.4,
-        bootId: 'b',
-        loadAverage: 1.5,
-        processes: [],
-        coverage: {
-          seen: 7,
-          accessible: 6,
-          exeUnreadable: 5,
-          argvUnreadable: 4,
-          argvTruncated: 3,
-          vanished: 2,
-          errors: 1,
-          otherUsersHidden: true,
-          reason: 'half',
-        },
+    store.write([], {
+      startTimeMs: 1_700_000_110_000,
+      endTimeMs: 1_700_000_110_001,
+      durationMs: 0.4,
+      bootId: 'b',
+      loadAverage: 1.5,
+      coverage: {
+        seen: 7,
+        accessible: 6,
+        exeUnreadable: 5,
+        argvUnreadable: 4,
+        argvTruncated: 3,
+        vanished: 2,
+        errors: 1,
+        otherUsersHidden: true,
+        reason: 'half',
       },
-      'scan-x',
-      'poll',
-    );
+    });
     expect(store.rows('SELECT * FROM coverage WHERE scan_id = 3')).toEqual([
       {
         scan_id: 3,
@@ -259,7 +254,7 @@ describe('scan_metadata and coverage', () => {
         collector_version: '0.1.0',
         config_hash: 'c0ffee',
         boot_id: '11111111-1111-4111-8111-111111111111',
-        correlation_id: 'scan-x',
+        correlation_id: 'scan-3',
         started: 0,
         changed: 0,
         stopped: 5,

@@ -7,7 +7,7 @@ import { SentinelError } from '@sentineld/model/error';
 import type { ProcessRecord } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
-import { openWriter, stopWriter, type WriterDatabase } from '../open.ts';
+import { leaveOpen, openWriter, stopWriter, storeErrorFrom, type WriterDatabase } from '../open.ts';
 import { createExecutableTable, type ExecutableTable } from './executable-table.ts';
 import { commandLineOf, fingerprintOf, loadLiveImages, prepareEndImage, unseenOf, type LiveImage } from './live-images.ts';
 import { EVENTS_MIGRATIONS, LIVE } from './migrations.ts';
@@ -44,21 +44,23 @@ export type EventsWriter = {
   readonly stop: () => void;
 };
 
-/** Opens events.db for its one writer. Throws as openWriter does. */
-export function openEventsWriter(path: string, run: CollectorRun): EventsWriter {
+/**
+ * Opens events.db for its one writer. Throws as openWriter does. Between scans time is measured in milliseconds of a
+ * clock that nobody sets: the time of day may jump by years.
+ */
+export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => number = () => performance.now()): EventsWriter {
   const db = openWriter({ path, durability: 'normal', cacheKiB: CACHE_KIB, migrations: EVENTS_MIGRATIONS });
-  const hostId = readMetadata(db, 'host_id') ?? randomBytes(16).toString('hex');
-  writeMetadata(db, 'host_id', hostId, run.startTimeMs);
-  const runId = insertRun(db, run);
-  let state = loadState(db, run.bootId);
-  const statements = prepareStatements(db);
+  const { hostId, runId, statements, ...loaded } = beginRun(db, path, run);
+  let { state } = loaded;
   let lastStartMs: number | null = null;
   return {
     recordScan: (scan, correlationId, source) => {
       const writer = { statements, state, runId };
+      const startMs = nowMs() - scan.durationMs;
+      const intervalMs = lastStartMs === null ? null : Math.round(startMs - lastStartMs);
       try {
-        const recorded = db.transaction(() => writeScan(writer, scan, correlationId, source, lastStartMs))();
-        lastStartMs = scan.startTimeMs;
+        const recorded = db.transaction(() => writeScan(writer, scan, correlationId, source, intervalMs))();
+        lastStartMs = startMs;
         return recorded;
       } catch (cause) {
         // The transaction is undone but the maps are not: read them back from what is on disk.
@@ -76,6 +78,20 @@ export function openEventsWriter(path: string, run: CollectorRun): EventsWriter 
       stopWriter(db);
     },
   };
+}
+
+/** Reads before it writes: a file that turns out to be damaged is left as it was. */
+function beginRun(db: WriterDatabase, path: string, run: CollectorRun) {
+  try {
+    const state = loadState(db, run.bootId);
+    const statements = prepareStatements(db);
+    const hostId = readMetadata(db, 'host_id') ?? randomBytes(16).toString('hex');
+    writeMetadata(db, 'host_id', hostId, run.startTimeMs);
+    return { hostId, runId: insertRun(db, run), statements, state };
+  } catch (thrown) {
+    leaveOpen(db);
+    throw storeErrorFrom(thrown, path);
+  }
 }
 
 type State = { readonly live: Map<number, LiveImage>; readonly executables: ExecutableTable; round: number };
@@ -115,7 +131,7 @@ function insertRun(db: WriterDatabase, run: CollectorRun): number {
   return Number(lastInsertRowid);
 }
 
-function writeScan(writer: ScanWriter, scan: Scan, correlationId: string, source: string, lastStartMs: number | null): RecordedScan {
+function writeScan(writer: ScanWriter, scan: Scan, correlationId: string, source: string, intervalMs: number | null): RecordedScan {
   const { statements, state } = writer;
   const { coverage } = scan;
   const { lastInsertRowid } = statements.insertScan.run(
@@ -125,7 +141,7 @@ function writeScan(writer: ScanWriter, scan: Scan, correlationId: string, source
     scan.startTimeMs,
     scan.endTimeMs,
     Math.round(scan.durationMs),
-    lastStartMs === null ? null : scan.startTimeMs - lastStartMs,
+    intervalMs,
     scan.loadAverage,
     coverage.seen,
     coverage.accessible,

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -147,6 +147,13 @@ describe('readEntries', () => {
     expect(() => openLedger(path)).toThrow(expect.objectContaining({ code: 'store.missing' }));
     new DatabaseSync(path).exec('CREATE TABLE x (a INTEGER)');
     expect(() => [...readEntries(openLedger(path))]).toThrow(expect.objectContaining({ code: 'store.corrupt' }));
+  });
+
+  test('an emptied file beside a log with entries: the log is left', () => {
+    writeFileSync(path, '');
+    writeFileSync(`${path}-wal`, 'what is left');
+    expect(() => openLedger(path)).toThrow(expect.objectContaining({ code: 'store.corrupt' }));
+    expect(existsSync(`${path}-wal`)).toBe(true);
   });
 });
 

@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError, messageOf } from '@sentineld/model/error';
+import { isLogAlone } from '../missing-pages.ts';
+import { logAloneError } from '../reader-errors.ts';
 import { ENTRY_COLUMNS_SQL, entryFromRow } from './entry-row.ts';
 
 export type ReadOptions = {
@@ -18,7 +20,7 @@ export type ReadOptions = {
 
 /**
  * Opens ledger.db read-only.
- * @throws SentinelError store.missing, store.unreadable
+ * @throws SentinelError store.missing, store.unreadable, store.corrupt
  */
 export function openLedger(path: string): DatabaseSync {
   if (!existsSync(path)) {
@@ -27,6 +29,7 @@ export function openLedger(path: string): DatabaseSync {
       hint: "procmond makes it at its first start; reading it needs the auditors' group.",
     });
   }
+  if (isLogAlone(path)) throw logAloneError(path);
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
     db.prepare('SELECT count(*) FROM sqlite_schema').get();

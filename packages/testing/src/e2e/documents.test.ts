@@ -40,6 +40,8 @@ function shell(command: string, cwd: string, stdio: 'pipe' | 'ignore' = 'pipe'):
     env: {
       ...process.env,
       NO_COLOR: '1',
+      // Wide enough for any path: what is cut is told on standard error.
+      COLUMNS: '400',
       XDG_STATE_HOME: directory,
       PATH: `${join(ROOT, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`,
     },

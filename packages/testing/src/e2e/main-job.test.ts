@@ -35,7 +35,7 @@ describe('a first run', () => {
     expect(output).toMatch(/scan\s+\d+ processes in [\d.]+ ms \(scan \d+\); again every 500ms/);
     expect(output).toMatch(/not seen\s+processes that live less than 500ms/);
     expect(output).toMatch(/rules\s+8 active\n/);
-    expect(output).toMatch(/ask\s+\S+sentinelcli --state-dir \S+ health/);
+    expect(output).toMatch(/ask\s+PATH="\S+"\n\s+sentinelcli --state-dir \S+ health/);
   });
 
   it('runs daemons that are confined and hold no capability beyond the one named', () => {
@@ -105,7 +105,7 @@ describe('a first run', () => {
   it('tells a second start who holds the directory', async () => {
     const second = startInstallation(installation.stateDir);
     const { status, stderr } = await second.ended();
-    expect(stderr).toMatch(new RegExp(`held by start, pid ${installation.pid}, since`));
+    expect(stderr).toMatch(new RegExp(`held by start, pid ${installation.pid}\\n  it runs since`));
     expect(status).toBe(4);
   });
 

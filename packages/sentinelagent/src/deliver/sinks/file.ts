@@ -1,11 +1,10 @@
 /**
  * Alerts in a file, one JSON document a line, on disk before it counts as delivered.
  */
-import { closeSync, constants, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { alertDocument } from '@sentineld/model/alert-document';
-import { messageOf } from '@sentineld/model/error';
-import { defineSink, type SinkDefinition } from '../sink.ts';
+import { defineSink, refusalOf, type SendResult, type SinkDefinition } from '../sink.ts';
 
 const FILE_MODE = 0o640;
 
@@ -21,13 +20,9 @@ export const fileSink: SinkDefinition = defineSink({
         try {
           // Opened anew each time: a file that was rotated away is not written to any more.
           descriptor = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
-          const line = Buffer.from(`${JSON.stringify(alertDocument(alert))}\n`);
-          const written = writeSync(descriptor, line);
-          if (written !== line.length) return { ok: false, error: `${path}: only ${written} of ${line.length} bytes were written` };
-          fdatasyncSync(descriptor);
-          return { ok: true };
+          return appendLine(descriptor, path, Buffer.from(`${JSON.stringify(alertDocument(alert))}\n`));
         } catch (cause) {
-          return { ok: false, error: messageOf(cause) };
+          return refusalOf(cause);
         } finally {
           if (descriptor !== null) closeSync(descriptor);
         }
@@ -36,3 +31,15 @@ export const fileSink: SinkDefinition = defineSink({
     };
   },
 });
+
+/** All of the line or nothing: a disk that fills up takes as much of it as there is space for. */
+function appendLine(descriptor: number, path: string, line: Buffer): SendResult {
+  const { size } = fstatSync(descriptor);
+  const written = writeSync(descriptor, line);
+  if (written < line.length) {
+    if (fstatSync(descriptor).size === size + written) ftruncateSync(descriptor, size);
+    return { ok: false, error: `${path}: only ${written} of ${line.length} bytes were written`, isFull: true };
+  }
+  fdatasyncSync(descriptor);
+  return { ok: true };
+}

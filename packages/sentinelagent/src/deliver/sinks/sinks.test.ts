@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { alertDocument } from '@sentineld/model/alert-document';
 import { DEFAULTS, type Config } from '@sentineld/runtime/config/config';
 import { statePaths } from '@sentineld/runtime/config/state-dir';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -61,6 +62,43 @@ describe('file sink', () => {
     symlinkSync(join(root, 'victim'), join(root, 'link'));
     expect(await openFile(join(root, 'link')).send(exampleAlert())).toMatchObject({ ok: false, error: expect.stringContaining('ELOOP') });
     expect(readFileSync(join(root, 'victim'), 'utf8')).toBe('');
+  });
+});
+
+/** In a process whose files may grow to a few hundred bytes: a disk that is full, without one. */
+function sendTwiceWithin(blocks: number, path: string): { readonly results: readonly unknown[]; readonly left: string } {
+  const program = `
+    import { fileSink } from '${join(import.meta.dirname, 'file.ts')}';
+    import { exampleAlert } from '${join(import.meta.dirname, '..', 'alert.fixture.ts')}';
+    import { DEFAULTS } from '@sentineld/runtime/config/config';
+    const file = { enabled: true, path: '${path}' };
+    const sink = fileSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, file } }, { agentDir: '/none' });
+    process.stderr.write(JSON.stringify([await sink.send(exampleAlert()), await sink.send(exampleAlert())]));`;
+  const node = [process.execPath, '--conditions=sentineld-source', '--input-type=module-typescript', '-e', program];
+  const ended = spawnSync('/bin/sh', ['-c', `ulimit -f ${blocks}; exec "$@"`, 'sh', ...node], {
+    cwd: import.meta.dirname,
+    encoding: 'utf8',
+  });
+  return { results: JSON.parse(ended.stderr) as readonly unknown[], left: readFileSync(path, 'utf8') };
+}
+
+describe('file sink on a full disk', () => {
+  it('leaves no half of a line, and says that it waits for space', () => {
+    const line = `${JSON.stringify(alertDocument(exampleAlert()))}\n`;
+    const { results, left } = sendTwiceWithin(Math.ceil(line.length / 512), join(root, 'alerts'));
+    expect(results).toEqual([
+      { ok: true },
+      { ok: false, isFull: true, error: expect.stringMatching(/only \d+ of \d+ bytes were written/) },
+    ]);
+    expect(left).toBe(line);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says that it waits for space where nothing can be written (needs /dev/full)', async () => {
+    expect(await openFile('/dev/full').send(exampleAlert())).toEqual({
+      ok: false,
+      isFull: true,
+      error: expect.stringContaining('ENOSPC'),
+    });
   });
 });
 

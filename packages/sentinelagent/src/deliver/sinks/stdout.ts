@@ -3,9 +3,8 @@
  */
 import { writeSync } from 'node:fs';
 import { alertDocument } from '@sentineld/model/alert-document';
-import { messageOf } from '@sentineld/model/error';
 import { alertText } from '../alert-text.ts';
-import { defineSink, type SinkDefinition } from '../sink.ts';
+import { defineSink, refusalOf, type SinkDefinition } from '../sink.ts';
 
 const STDOUT = 1;
 
@@ -22,7 +21,7 @@ export const stdoutSink: SinkDefinition = defineSink({
           writeAll(STDOUT, Buffer.from(text));
           return { ok: true };
         } catch (cause) {
-          return { ok: false, error: messageOf(cause) };
+          return refusalOf(cause);
         }
       },
       close: () => undefined,

@@ -1,6 +1,6 @@
 import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
 import { describe, expect, it } from 'vitest';
-import { isSameImage } from './known-process.ts';
+import { isSameImage } from './process-image.ts';
 
 const FILE: ExecutableFile = { path: '/bin/a', dev: '1', inode: '2', sizeBytes: 3, mtimeNs: '4', ctimeNs: '5' };
 const IMAGE: ProcessImage = {

@@ -1,0 +1,12 @@
+import { describe, expect, it } from 'vitest';
+import { DAEMON_NODE_FLAGS, daemonNodeArguments, hasDaemonFlags } from './node-flags.ts';
+
+describe('daemonNodeArguments', () => {
+  it('keeps what was given and adds what is missing, once', () => {
+    const [first = ''] = DAEMON_NODE_FLAGS;
+    const all = daemonNodeArguments(['--conditions=source', first]);
+    expect(all).toEqual(['--conditions=source', first, ...DAEMON_NODE_FLAGS.slice(1)]);
+    expect(daemonNodeArguments(all)).toEqual(all);
+    expect([hasDaemonFlags([]), hasDaemonFlags([first]), hasDaemonFlags(all)]).toEqual([false, false, true]);
+  });
+});

@@ -1,0 +1,73 @@
+import { SentinelError } from '@sentineld/model/error';
+import type { RuleOutcome } from '@sentineld/model/rule';
+import type { ScanCompleted } from '@sentineld/model/scan';
+import { DEFAULTS } from '@sentineld/runtime/config/config';
+import { silentLogger } from '@sentineld/runtime/log/logger';
+import { describe, expect, it } from 'vitest';
+import { createDetection } from './detection.ts';
+import type { RuleBook } from './rule-book.ts';
+
+const SCAN: ScanCompleted = {
+  event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
+  started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+}; // prettier-ignore
+const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null, privileges: { effective: '0', seccomp: true } };
+const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, durationMs: 1 };
+
+/** One rule; its answer is given when the test says so. */
+function detection(queueAudit: () => void = () => undefined) {
+  const time = { nowMs: 100_000 };
+  const answer = Promise.withResolvers<RuleOutcome>();
+  const entry = { rule: { id: 'a', sql: '', version: 1 }, state: 'active' };
+  const book = { entries: [entry], problems: [], active: () => [entry], recordRun: () => [], validate: async () => [] };
+  const detecting = createDetection({
+    config: { ...DEFAULTS, detection: { ...DEFAULTS.detection, deadline: 2_000 } },
+    store: { queueAudit, recordFindings: () => ({ alerts: [], suppressed: 0 }) },
+    book: book as unknown as RuleBook,
+    executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [] }) },
+    log: silentLogger(),
+    deliverer: { drain: async () => undefined },
+    sinkNames: [],
+    nowMs: () => time.nowMs,
+  });
+  detecting.attach({ forwardAudit: async () => undefined, state: () => ({ connected: true, sinceMs: 0, reason: '' }) });
+  return { detecting, time, answer };
+}
+
+describe('createDetection', () => {
+  it('knows for how long procmond has told of no scan, and how long it may', async () => {
+    const { detecting, time } = detection();
+    time.nowMs += 3_000;
+    expect(detecting.state()).toMatchObject({ silentMs: 3_000, longestSilenceMs: 5_000 });
+    await detecting.onConnected(PROCMOND);
+    time.nowMs += 7_000;
+    expect(detecting.state()).toMatchObject({ silentMs: 7_000, longestSilenceMs: 6_500 });
+    detecting.onScan(SCAN);
+    expect(detecting.state().silentMs).toBe(0);
+  });
+
+  it('knows for how long the executor owes an answer', async () => {
+    const { detecting, time, answer } = detection();
+    detecting.onScan(SCAN);
+    time.nowMs += 6_000;
+    expect(detecting.state()).toMatchObject({ unansweredMs: 6_000, longestAnswerMs: 5_000 });
+    answer.resolve(NOTHING);
+    await detecting.stop();
+    expect(detecting.state()).toMatchObject({ unansweredMs: 0, failure: null, lastCycle: { scanId: 3 } });
+  });
+
+  it('keeps why a cycle failed, what to do and since when, until one succeeds', async () => {
+    let isFull = true;
+    const { detecting, answer } = detection(() => {
+      if (isFull) throw new SentinelError('state.unusable', { message: 'agent.db is full.', hint: 'Make space.' });
+    });
+    answer.resolve(NOTHING);
+    detecting.onScan(SCAN);
+    await expect
+      .poll(() => detecting.state().failure)
+      .toMatchObject({ message: 'agent.db is full. Make space.', sinceMs: expect.any(Number) });
+    isFull = false;
+    detecting.onScan(SCAN);
+    await expect.poll(() => detecting.state().failure).toBeNull();
+  });
+});

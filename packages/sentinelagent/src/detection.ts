@@ -1,0 +1,139 @@
+/**
+ * Rules are looked at once procmond has a store for them; from then on each scan that it announces is one cycle. A
+ * cycle that cannot be run to its end is an error that health shows; the next one is tried all the same.
+ */
+import { hostname } from 'node:os';
+import { SentinelError, messageOf } from '@sentineld/model/error';
+import type { ProcmondReply } from '@sentineld/model/reply';
+import type { ScanCompleted } from '@sentineld/model/scan';
+import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { Config } from '@sentineld/runtime/config/config';
+import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
+import type { Logger } from '@sentineld/runtime/log/logger';
+import type { AgentWriter } from '@sentineld/store/agent/writer';
+import type { DetectionState } from './health.ts';
+import { runCycle, type Cycle, type PipelineOptions } from './pipeline.ts';
+import type { ProcmondLink } from './procmond-link.ts';
+import type { RuleBook } from './rule-book.ts';
+import { createScanQueue, type ScanQueue } from './scan-queue.ts';
+
+export type DetectionOptions = {
+  readonly config: Config;
+  readonly store: Pick<AgentWriter, 'queueAudit' | 'recordFindings'>;
+  readonly book: RuleBook;
+  readonly executor: Pick<ExecutorClient, 'run' | 'validate'>;
+  readonly log: Logger;
+  readonly deliverer: PipelineOptions['deliverer'];
+  readonly sinkNames: readonly string[];
+  /** Milliseconds of a clock that nobody sets. */
+  readonly nowMs: () => number;
+};
+
+export type Detection = {
+  readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
+  readonly onScan: (scan: ScanCompleted) => void;
+  /** The link is made with the two functions above, and needed only once a cycle ends. */
+  readonly attach: (link: Pick<ProcmondLink, 'forwardAudit' | 'state'>) => void;
+  readonly state: () => DetectionState;
+  /** Takes no more scans and waits for the cycle that runs. */
+  readonly stop: ScanQueue['stop'];
+};
+
+/** What procmond itself calls overdue is three intervals and this; so is an answer after its deadline. */
+const SPARE_MS = 5_000;
+const SPARE_ANSWER_MS = 3_000;
+
+export function createDetection(options: DetectionOptions): Detection {
+  const { book, log, nowMs } = options;
+  const executor = watchAnswers(options.executor, nowMs);
+  const told = { hostId: '', intervalMs: 0, heardMs: nowMs() };
+  let lastCycle: Cycle | null = null;
+  let failure: DetectionState['failure'] = null;
+  let link: Pick<ProcmondLink, 'forwardAudit' | 'state'> | null = null;
+  const cycle = async (scan: ScanCompleted): Promise<void> => {
+    const pipeline = { ...options, executor, context: findingContext(options, told.hostId), clock: Date.now };
+    lastCycle = await runCycle(pipeline, scan, lastCycle?.timestampMs ?? 0);
+    failure = null;
+    await options.deliverer.drain();
+    await link?.forwardAudit();
+  };
+  const queue = createScanQueue((scan) =>
+    cycle(scan).catch((cause: unknown) => {
+      failure = { message: adviceOn(cause), sinceMs: failure?.sinceMs ?? Date.now() };
+      log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed');
+    }),
+  );
+  const onScan = (scan: ScanCompleted): void => {
+    told.heardMs = nowMs();
+    queue.offer(scan);
+  };
+  return {
+    onScan,
+    onConnected: async ({ hostId, intervalMs, lastScan }) => {
+      Object.assign(told, { hostId, intervalMs, heardMs: nowMs() });
+      if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
+      if (lastScan !== null) queue.offer(lastScan);
+    },
+    attach: (to) => {
+      link = to;
+    },
+    state: () => ({
+      lastCycle,
+      failure,
+      skippedScans: queue.skipped(),
+      silentMs: link?.state().connected === true ? nowMs() - told.heardMs : null,
+      longestSilenceMs: 3 * told.intervalMs + SPARE_MS,
+      unansweredMs: executor.unansweredMs(),
+      longestAnswerMs: options.config.detection.deadline + SPARE_ANSWER_MS,
+    }),
+    stop: queue.stop,
+  };
+}
+
+function adviceOn(cause: unknown): string {
+  const hint = cause instanceof SentinelError ? cause.hint : undefined;
+  return hint === undefined ? messageOf(cause) : `${messageOf(cause)} ${hint}`;
+}
+
+function findingContext({ config, sinkNames }: DetectionOptions, hostId: string): PipelineOptions['context'] {
+  return {
+    hostName: hostname(),
+    hostId,
+    bootId: bootId(),
+    windowMs: config.alerting.dedup_window,
+    sinks: sinkNames.map((name) => ({ name, type: name })),
+  };
+}
+
+/** Rules are run one after the other, so at most one answer is owed. */
+function watchAnswers(executor: Pick<ExecutorClient, 'run'>, nowMs: () => number) {
+  let askedMs: number | null = null;
+  return {
+    run: async (request: Parameters<ExecutorClient['run']>[0]) => {
+      askedMs = nowMs();
+      try {
+        return await executor.run(request);
+      } finally {
+        askedMs = null;
+      }
+    },
+    unansweredMs: () => (askedMs === null ? 0 : nowMs() - askedMs),
+  };
+}
+
+async function validateRules({ store, book, executor, log }: DetectionOptions): Promise<void> {
+  const rejections = await book.validate(executor);
+  for (const event of rejections) {
+    store.queueAudit(event);
+    log.warn({ ...event.data }, 'rule.rejected');
+  }
+  const active = book.active().length;
+  const summary = {
+    active,
+    refused: rejections.length,
+    not_loaded: book.problems.length,
+    disabled: book.entries.filter((entry) => entry.state === 'disabled').length,
+  };
+  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rules: book.active().map(({ rule }) => `${rule.id}@${rule.version}`) } });
+  log.info(summary, 'rules.loaded');
+}
