@@ -2,10 +2,13 @@
  * A process as the Linux source keeps it between scans.
  */
 import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
+import { NO_SLOT } from './stat-lines.ts';
 
 /** A process between scans: the record that is handed out, its held descriptor, and what tells that it changed. */
 export type KnownProcess = ProcessRecord & {
   descriptor: number;
+  /** Where its newest `stat` line is kept. */
+  statSlot: number;
   seenInScan: number;
   name: string;
   ppid: number;
@@ -15,7 +18,6 @@ export type KnownProcess = ProcessRecord & {
   /** Whether something of it could not be read: `image.unseen` says what. */
   isWithheld: boolean;
   cpuTicks: number;
-  readAtMs: number;
 };
 
 /** A process of which nothing but its identity was read yet. */
@@ -28,6 +30,7 @@ export function newlyMet(pid: number, startTicks: number, descriptor: number): K
     memoryBytes: 0,
     status: 'unknown',
     descriptor,
+    statSlot: NO_SLOT,
     seenInScan: 0,
     name: '',
     ppid: 0,
@@ -36,7 +39,6 @@ export function newlyMet(pid: number, startTicks: number, descriptor: number): K
     isZombie: false,
     isWithheld: false,
     cpuTicks: -1,
-    readAtMs: 0,
   };
 }
 

@@ -130,8 +130,8 @@ describe('an executable that is not deleted', () => {
     mkdirSync(join(crew.directory, 'd'));
     renameSync(path, join(crew.directory, 'd', 'after'));
     let scans = 0;
-    while (imageOf(pid).exe?.path === path && scans < 40) scans++;
-    expect(scans).toBeLessThanOrEqual(32);
+    while (imageOf(pid).exe?.path === path && scans < 140) scans++;
+    expect(scans).toBeLessThanOrEqual(128);
     expect(imageOf(pid).exe?.path).toBe(join(crew.directory, 'd', 'after'));
   });
 });

@@ -1,27 +1,26 @@
 /**
  * Processes of Linux, from /proc. Each known process's `stat` is kept open and read again at offset 0: a held
  * descriptor belongs to its process for ever, so a reused pid cannot be taken for the old one. Everything else is read
- * once, again when exec or a change of parent shows, and in turn every 32 scans.
+ * once, again when exec or a change of parent or owner shows, and in turn every 128 scans.
  */
-import { closeSync, constants, openSync, readFileSync, readSync, readdirSync } from 'node:fs';
+import { closeSync, readFileSync, readdirSync } from 'node:fs';
 import { loadavg, uptime } from 'node:os';
-import { errnoOf } from '@sentineld/model/error';
 import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants } from './kernel-constants.ts';
 import { newlyMet, NO_IMAGE, type KnownProcess } from './known-process.ts';
-import { emptyProcStat, isText, parseProcStat, processName, statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
-import { createExecutableReader } from './process-details.ts';
+import { statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
+import { createExecutableReader, readOwner } from './process-details.ts';
 import { isSameImage, readImage, type ImageReader } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf, type Seen } from './scan-coverage.ts';
+import { createStatReader, isGone, openStat, type StatReader } from './stat-reader.ts';
 import { createUserNames } from './user-names.ts';
 
-/** A stat line: 52 numbers and a name of at most 64 bytes. */
-const STAT_BYTES = 2048;
-/** Owner and arguments of each process are read again every this many scans: they can change without exec. */
-const REFRESH_SCANS = 32;
+/** What changes without exec is looked for in turn, every this many scans: another owner soon, another title in time. */
+const OWNER_SCANS = 16;
+const DETAIL_SCANS = 128;
 /** Descriptors left for everything that is not a held `stat`. */
 const SPARE_DESCRIPTORS = 256;
 const READ_ATTEMPTS = 3;
@@ -37,19 +36,22 @@ export type LinuxProcOptions = {
 };
 
 export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource {
+  const reader = createStatReader();
   const state: SourceState = {
     known: new Map(),
     groups: createExecutableGroups(),
     users: createUserNames(),
     readExecutable: createExecutableReader(),
     kernel: readKernelConstants(),
-    stat: emptyProcStat(),
-    statBuffer: Buffer.allocUnsafeSlow(STAT_BYTES),
+    reader,
+    stat: reader.stat,
     argvBuffer: Buffer.allocUnsafeSlow(options.argvLimitBytes + 1),
     held: 0,
     heldLimit: Math.max(0, options.openFileLimit - SPARE_DESCRIPTORS),
     scanNumber: 0,
     youngSinceTicks: 0,
+    before: { startedMs: 0, durationMs: 0 },
+    progress: { at: 0, of: 1 },
     now: options.now ?? Date.now,
   };
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
@@ -70,12 +72,16 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
 type SourceState = ImageReader & {
   readonly known: Map<number, KnownProcess>;
   readonly groups: ExecutableGroups;
-  readonly statBuffer: Buffer;
+  /** Fills `stat`. */
+  readonly reader: StatReader;
   held: number;
   readonly heldLimit: number;
   scanNumber: number;
   /** Who started after this, in clock ticks after boot, is young. */
   youngSinceTicks: number;
+  /** The scan before, by a clock that nobody sets, and how far this one is in the list: both tell when a process was read. */
+  before: { readonly startedMs: number; readonly durationMs: number };
+  readonly progress: { at: number; of: number };
   readonly now: () => number;
 };
 
@@ -87,10 +93,11 @@ function scanOnce(state: SourceState, bootId: string): Scan {
   state.users.refresh();
   const seen = visitAll(state);
   state.groups.refreshDeleted();
+  state.before = { startedMs: started, durationMs: performance.now() - started };
   return {
     startTimeMs,
     endTimeMs: state.now(),
-    durationMs: performance.now() - started,
+    durationMs: state.before.durationMs,
     bootId,
     loadAverage: loadavg()[0] ?? null,
     processes: seen.processes,
@@ -104,7 +111,11 @@ function visitAll(state: SourceState): Seen {
   const withheld: KnownProcess[] = [];
   let vanished = 0;
   let errors = 0;
-  for (const name of readdirSync('/proc')) {
+  const names = readdirSync('/proc', 'latin1');
+  state.progress.at = 0;
+  state.progress.of = names.length;
+  for (const name of names) {
+    state.progress.at++;
     const first = name.charCodeAt(0);
     if (first < 49 || first > 57) continue;
     const outcome = visit(state, Number(name));
@@ -125,8 +136,15 @@ function visitAll(state: SourceState): Seen {
 function visit(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
   const known = state.known.get(pid);
   if (known !== undefined) {
-    if (readStat(state, known.descriptor, pid) === 'read' && state.stat.startTicks === known.startTicks) {
-      update(state, known);
+    const isRead = state.reader.readLine(known.descriptor, pid) === 'read';
+    const isDue = isRead && isInTurn(state, known);
+    if (isRead && !isDue && state.reader.isKept(known.statSlot)) {
+      takeNothingNew(state, known);
+      return known;
+    }
+    if (isRead && state.reader.parse() && state.stat.startTicks === known.startTicks) {
+      update(state, known, isDue);
+      known.statSlot = state.reader.keep(known.statSlot);
       return known;
     }
     forget(state, known);
@@ -138,11 +156,11 @@ function visit(state: SourceState, pid: number): KnownProcess | 'vanished' | 'er
 function meet(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
   let descriptor: number;
   try {
-    descriptor = openSync(`/proc/${pid}/stat`, constants.O_RDONLY);
+    descriptor = openStat(pid);
   } catch (cause) {
     return isGone(cause) ? 'vanished' : 'error';
   }
-  const outcome = readStat(state, descriptor, pid);
+  const outcome = state.reader.read(descriptor, pid);
   if (outcome !== 'read') {
     closeSync(descriptor);
     return outcome === 'gone' ? 'vanished' : 'error';
@@ -158,19 +176,27 @@ function meet(state: SourceState, pid: number): KnownProcess | 'vanished' | 'err
   return complete ? process : 'vanished';
 }
 
-/** Brings a known process up to date from `state.stat`. */
-function update(state: SourceState, process: KnownProcess): void {
+/** Brings a known process up to date from `state.stat`, with its details where they are due. */
+function update(state: SourceState, process: KnownProcess, isDue: boolean): void {
   const { stat } = state;
-  const name = nameIn(state, process.name);
+  const name = state.reader.name(process.name);
   const execed =
     name !== process.name ||
     stat.layout !== process.layout ||
     (stat.state === ZOMBIE) !== process.isZombie ||
     // Where the layout is withheld, a new image shows by its size.
     (stat.layout <= WITHHELD_LAYOUT && stat.virtualBytes !== process.virtualBytes);
-  const inTurn = (process.pid + state.scanNumber) % REFRESH_SCANS === 0;
-  if (execed || inTurn || stat.ppid !== process.ppid) readDetails(state, process);
+  if (execed || isDue || stat.ppid !== process.ppid) readDetails(state, process);
   takeNumbers(state, process);
+}
+
+/** Whether its details are to be read again whatever its `stat` says. */
+function isInTurn(state: SourceState, { pid, image }: KnownProcess): boolean {
+  const turn = (pid + state.scanNumber) % DETAIL_SCANS;
+  if (turn === 0) return true;
+  if (turn % OWNER_SCANS !== 0) return false;
+  const owner = readOwner(`/proc/${pid}`);
+  return owner !== null && (owner.uid !== image.userId || owner.gid !== image.groupId);
 }
 
 /**
@@ -185,7 +211,7 @@ function readDetails(state: SourceState, process: KnownProcess): boolean {
     if (image === null) return false;
     if (isSameImage(image, process.image)) return true;
     if (needsConfirmation(state, process, image)) {
-      if (readStat(state, process.descriptor, process.pid) !== 'read') return false;
+      if (state.reader.read(process.descriptor, process.pid) !== 'read') return false;
       if (state.stat.startTicks !== process.startTicks) return false;
       if (attempt < READ_ATTEMPTS && !isAsRemembered(state, process)) continue;
     }
@@ -206,7 +232,7 @@ function needsConfirmation(state: SourceState, process: KnownProcess, image: Pro
 
 function remember(state: SourceState, process: KnownProcess): void {
   const { stat } = state;
-  process.name = nameIn(state, process.name);
+  process.name = state.reader.name(process.name);
   process.ppid = stat.ppid;
   process.layout = stat.layout;
   process.isZombie = stat.state === ZOMBIE;
@@ -214,54 +240,34 @@ function remember(state: SourceState, process: KnownProcess): void {
 
 function isAsRemembered(state: SourceState, process: KnownProcess): boolean {
   const { stat } = state;
-  return nameIn(state, process.name) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
+  return state.reader.name(process.name) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
 }
 
 function takeNumbers(state: SourceState, process: KnownProcess): void {
-  const { stat, kernel } = state;
-  const nowMs = performance.now();
+  const { stat, kernel, before, progress } = state;
   if (process.cpuTicks >= 0) {
-    const elapsedMs = Math.max(nowMs - process.readAtMs, 1);
+    // Whoever was so far down the list in the scan before was read then.
+    const readMs = before.startedMs + (progress.at / progress.of) * before.durationMs;
+    const elapsedMs = Math.max(performance.now() - readMs, 1);
     const usedMs = ((stat.cpuTicks - process.cpuTicks) * 1000) / kernel.ticksPerSecond;
     process.cpuPercent = Math.max(0, Math.round((usedMs * 1000) / elapsedMs) / 10);
   }
   process.cpuTicks = stat.cpuTicks;
-  process.readAtMs = nowMs;
   process.virtualBytes = stat.virtualBytes;
   process.memoryBytes = stat.rssPages * kernel.pageBytes;
   process.status = statusOf(stat.state);
   process.seenInScan = state.scanNumber;
 }
 
-/** Reads `stat` through a held descriptor, or by path where none is held, into `state.stat`. */
-function readStat(state: SourceState, descriptor: number, pid: number): 'read' | 'gone' | 'error' {
-  let opened = -1;
-  try {
-    if (descriptor < 0) opened = openSync(`/proc/${pid}/stat`, constants.O_RDONLY);
-    const length = readSync(descriptor < 0 ? opened : descriptor, state.statBuffer, 0, STAT_BYTES, 0);
-    if (length === 0) return 'gone';
-    return parseProcStat(state.statBuffer, length, state.stat) ? 'read' : 'error';
-  } catch (cause) {
-    return isGone(cause) ? 'gone' : 'error';
-  } finally {
-    if (opened >= 0) closeSync(opened);
-  }
-}
-
-/** The name in `state.stat`: the known text itself where it is still that, which is nearly always. */
-function nameIn(state: SourceState, known: string): string {
-  const { nameStart, nameEnd, flags } = state.stat;
-  if (isText(state.statBuffer, nameStart, nameEnd, known)) return known;
-  return processName(state.statBuffer, nameStart, nameEnd, flags);
-}
-
-function isGone(cause: unknown): boolean {
-  const errno = errnoOf(cause);
-  return errno === 'ENOENT' || errno === 'ESRCH';
+/** Of a process whose `stat` is word for word as it was: it used no CPU time either. */
+function takeNothingNew(state: SourceState, process: KnownProcess): void {
+  process.cpuPercent = 0;
+  process.seenInScan = state.scanNumber;
 }
 
 function forget(state: SourceState, process: KnownProcess): void {
   releaseDescriptor(state, process);
+  state.reader.release(process.statSlot);
   state.groups.leave(process);
   state.known.delete(process.pid);
 }
