@@ -13,8 +13,8 @@ import type { Measured } from './line-child.ts';
 type Size = { readonly name: 'small' | 'large'; readonly sleepers: number; readonly rounds: number };
 
 const FULL: readonly Size[] = [
-  { name: 'small', sleepers: 2000, rounds: 15 },
-  { name: 'large', sleepers: 10_000, rounds: 11 },
+  { name: 'small', sleepers: 2000, rounds: 25 },
+  { name: 'large', sleepers: 10_000, rounds: 17 },
 ];
 const QUICK: readonly Size[] = [
   { name: 'small', sleepers: 100, rounds: 2 },

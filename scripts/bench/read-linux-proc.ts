@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type * as LinuxProc from '../../packages/procmond/src/sources/linux-proc.ts';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
+import { keepSmall } from '@sentineld/runtime/lifecycle/node-flags';
 import { answerLines, measure } from './measured-program.ts';
 
 type ProcessSource = ReturnType<typeof LinuxProc.createLinuxProcSource>;
@@ -40,6 +41,8 @@ if (mode === 'cold') {
   const scans = Number(repeats);
   const source = createSource();
   source.scan();
+  // As procmond does after its first scan.
+  keepSmall();
   await answerLines(async () => {
     const total = await measure(() => {
       let seen = 0;

@@ -48,6 +48,7 @@ export type Room = {
 /** Files that may use a Node module the rest of their zone may not. */
 export const ROOMS: readonly Room[] = [
   { path: '^packages/runtime/src/ipc/', packageName: 'runtime', nodeModules: ['net'], why: 'Unix sockets' },
+  { path: '^packages/runtime/src/lifecycle/node-flags\\.ts$', packageName: 'runtime', nodeModules: ['v8'], why: 'how V8 uses memory' },
   { path: '^packages/store/src/', packageName: 'store', nodeModules: ['sqlite'], why: 'the only package that opens a database' },
   {
     path: '^packages/detection/src/sql/(executor-client|spawner-main)\\.ts$',

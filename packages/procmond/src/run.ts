@@ -9,6 +9,7 @@ import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
 import { createRefusalLog, type RefusalLog, type RefusalRecord } from '@sentineld/runtime/ipc/refusal-log';
 import { serveSocket, type Peer, type SocketServer } from '@sentineld/runtime/ipc/server';
 import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
+import { keepSmall } from '@sentineld/runtime/lifecycle/node-flags';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
 import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
@@ -94,6 +95,7 @@ export async function run(options: RunOptions): Promise<void> {
     },
   });
   collector.start();
+  keepSmall();
   privileges.native?.notify('READY=1');
 }
 

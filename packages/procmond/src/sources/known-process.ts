@@ -4,12 +4,22 @@
 import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
 import { NO_SLOT } from './stat-lines.ts';
 
+/** The descriptor of a process of which no file is kept open. */
+export const NOT_HELD = -1;
+
 /** A process between scans: the record that is handed out, its held descriptor, and what tells that it changed. */
 export type KnownProcess = ProcessRecord & {
+  /** The file that is kept open, or NOT_HELD. */
   descriptor: number;
-  /** Where its newest `stat` line is kept. */
-  statSlot: number;
+  watches: 'stat' | 'schedstat';
+  /** So many scans in a row the other file would have been the better one. */
+  misfits: number;
+  /** Where the newest line of that file is kept. */
+  slot: number;
   seenInScan: number;
+  /** When `stat` was read last. */
+  updatedInScan: number;
+  threads: number;
   name: string;
   ppid: number;
   layout: number;
@@ -30,8 +40,12 @@ export function newlyMet(pid: number, startTicks: number, descriptor: number): K
     memoryBytes: 0,
     status: 'unknown',
     descriptor,
-    statSlot: NO_SLOT,
+    watches: 'stat',
+    misfits: 0,
+    slot: NO_SLOT,
     seenInScan: 0,
+    updatedInScan: 0,
+    threads: 0,
     name: '',
     ppid: 0,
     layout: 0,

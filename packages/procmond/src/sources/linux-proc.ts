@@ -1,7 +1,7 @@
 /**
- * Processes of Linux, from /proc. Each known process's `stat` is kept open and read again at offset 0: a held
- * descriptor belongs to its process for ever, so a reused pid cannot be taken for the old one. Everything else is read
- * once, again when exec or a change of parent or owner shows, and in turn every 128 scans.
+ * Processes of Linux, from /proc. One file of each known process is kept open and read again at offset 0: a held
+ * descriptor belongs to its process for ever, so a reused pid cannot be taken for the old one. Where that file is as it
+ * was, nothing else is read. Everything else is read once, again when exec or a change of parent or owner shows, and in turn.
  */
 import { closeSync, readFileSync, readdirSync } from 'node:fs';
 import { loadavg, uptime } from 'node:os';
@@ -9,17 +9,19 @@ import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants } from './kernel-constants.ts';
-import { newlyMet, NO_IMAGE, type KnownProcess } from './known-process.ts';
+import { newlyMet, NO_IMAGE, NOT_HELD, type KnownProcess } from './known-process.ts';
 import { statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
-import { createExecutableReader, readOwner } from './process-details.ts';
-import { isSameImage, readImage, type ImageReader } from './process-image.ts';
+import { createExecutableReader } from './process-details.ts';
+import { hasOtherOwner, isSameImage, readImage, type ImageReader } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf, type Seen } from './scan-coverage.ts';
+import { NO_SLOT } from './stat-lines.ts';
 import { createStatReader, isGone, openStat, type StatReader } from './stat-reader.ts';
 import { createUserNames } from './user-names.ts';
+import { countsRunTime, hasLostParent, heldStat, refitWatch } from './watched-file.ts';
 
-/** What changes without exec is looked for in turn, every this many scans: another owner soon, another title in time. */
-const OWNER_SCANS = 16;
+/** What changes unseen is looked for in turn, every this many scans: memory and owner soon, all details in time. */
+const TURN_SCANS = 32;
 const DETAIL_SCANS = 128;
 /** Descriptors left for everything that is not a held `stat`. */
 const SPARE_DESCRIPTORS = 256;
@@ -45,6 +47,7 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
     kernel: readKernelConstants(),
     reader,
     stat: reader.stat,
+    countsRunTime: countsRunTime(),
     argvBuffer: Buffer.allocUnsafeSlow(options.argvLimitBytes + 1),
     held: 0,
     heldLimit: Math.max(0, options.openFileLimit - SPARE_DESCRIPTORS),
@@ -74,6 +77,7 @@ type SourceState = ImageReader & {
   readonly groups: ExecutableGroups;
   /** Fills `stat`. */
   readonly reader: StatReader;
+  readonly countsRunTime: boolean;
   held: number;
   readonly heldLimit: number;
   scanNumber: number;
@@ -129,27 +133,54 @@ function visitAll(state: SourceState): Seen {
   if (processes.length < state.known.size) {
     for (const process of state.known.values()) if (process.seenInScan !== state.scanNumber) forget(state, process);
   }
+  findNewParents(state, processes);
   return { processes, withheld, vanished, errors };
 }
 
 /** Reads one process into `known`. */
 function visit(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
   const known = state.known.get(pid);
-  if (known !== undefined) {
-    const isRead = state.reader.readLine(known.descriptor, pid) === 'read';
-    const isDue = isRead && isInTurn(state, known);
-    if (isRead && !isDue && state.reader.isKept(known.statSlot)) {
-      takeNothingNew(state, known);
-      return known;
-    }
-    if (isRead && state.reader.parse() && state.stat.startTicks === known.startTicks) {
-      update(state, known, isDue);
-      known.statSlot = state.reader.keep(known.statSlot);
-      return known;
-    }
-    forget(state, known);
-  }
+  if (known === undefined) return meet(state, pid);
+  if (lookAgain(state, known)) return known;
+  forget(state, known);
   return meet(state, pid);
+}
+
+/** Brings a known process up to date. False where it is gone, whoever has its pid now. */
+function lookAgain(state: SourceState, process: KnownProcess): boolean {
+  const { reader } = state;
+  const turn = (process.pid + state.scanNumber) % DETAIL_SCANS;
+  const slept = process.watches === 'schedstat' && hasSlept(state, process);
+  if (slept && process.threads === 1 && turn % TURN_SCANS !== 0) {
+    process.cpuPercent = 0;
+    process.seenInScan = state.scanNumber;
+    return true;
+  }
+  if (reader.read(heldStat(process), process.pid) !== 'read' || state.stat.startTicks !== process.startTicks) return false;
+  const didNothing = state.stat.cpuTicks === process.cpuTicks;
+  update(state, process, turn === 0 || (turn % TURN_SCANS === 0 && hasOtherOwner(process.pid, process.image)));
+  if (state.countsRunTime && refitWatch(process, process.watches === 'stat' ? didNothing : slept)) {
+    // What was read of one file says nothing of the other.
+    reader.release(process.slot);
+    process.slot = NO_SLOT;
+  }
+  return true;
+}
+
+/** Whether its main thread did not run since `schedstat` was read before; what is read now is kept for the next time. */
+function hasSlept({ reader }: SourceState, process: KnownProcess): boolean {
+  if (reader.readLine(process.descriptor, process.pid) !== 'read') return false;
+  if (reader.isKept(process.slot)) return true;
+  process.slot = reader.keep(process.slot);
+  return false;
+}
+
+/** Reads `stat` again of those whose parent is not theirs any more. */
+function findNewParents(state: SourceState, processes: readonly KnownProcess[]): void {
+  for (const process of processes) {
+    if (process.updatedInScan === state.scanNumber || !hasLostParent(process, state.known)) continue;
+    if (state.reader.read(NOT_HELD, process.pid) === 'read' && state.stat.startTicks === process.startTicks) update(state, process, false);
+  }
 }
 
 /** Reads a process that is new, with all its details, until they belong to one image of it. */
@@ -190,15 +221,6 @@ function update(state: SourceState, process: KnownProcess, isDue: boolean): void
   takeNumbers(state, process);
 }
 
-/** Whether its details are to be read again whatever its `stat` says. */
-function isInTurn(state: SourceState, { pid, image }: KnownProcess): boolean {
-  const turn = (pid + state.scanNumber) % DETAIL_SCANS;
-  if (turn === 0) return true;
-  if (turn % OWNER_SCANS !== 0) return false;
-  const owner = readOwner(`/proc/${pid}`);
-  return owner !== null && (owner.uid !== image.userId || owner.gid !== image.groupId);
-}
-
 /**
  * Reads owner, executable and arguments, again where the process called exec meanwhile. False when it is gone.
  * What is the same as before, or belongs to a process that has lived for a while, is taken as it is: should such a
@@ -211,7 +233,7 @@ function readDetails(state: SourceState, process: KnownProcess): boolean {
     if (image === null) return false;
     if (isSameImage(image, process.image)) return true;
     if (needsConfirmation(state, process, image)) {
-      if (state.reader.read(process.descriptor, process.pid) !== 'read') return false;
+      if (state.reader.read(heldStat(process), process.pid) !== 'read') return false;
       if (state.stat.startTicks !== process.startTicks) return false;
       if (attempt < READ_ATTEMPTS && !isAsRemembered(state, process)) continue;
     }
@@ -256,18 +278,14 @@ function takeNumbers(state: SourceState, process: KnownProcess): void {
   process.virtualBytes = stat.virtualBytes;
   process.memoryBytes = stat.rssPages * kernel.pageBytes;
   process.status = statusOf(stat.state);
+  process.threads = stat.threads;
   process.seenInScan = state.scanNumber;
-}
-
-/** Of a process whose `stat` is word for word as it was: it used no CPU time either. */
-function takeNothingNew(state: SourceState, process: KnownProcess): void {
-  process.cpuPercent = 0;
-  process.seenInScan = state.scanNumber;
+  process.updatedInScan = state.scanNumber;
 }
 
 function forget(state: SourceState, process: KnownProcess): void {
   releaseDescriptor(state, process);
-  state.reader.release(process.statSlot);
+  state.reader.release(process.slot);
   state.groups.leave(process);
   state.known.delete(process.pid);
 }
@@ -275,6 +293,7 @@ function forget(state: SourceState, process: KnownProcess): void {
 function releaseDescriptor(state: SourceState, process: KnownProcess): void {
   if (process.descriptor < 0) return;
   closeSync(process.descriptor);
-  process.descriptor = -1;
+  process.descriptor = NOT_HELD;
+  process.watches = 'stat';
   state.held--;
 }

@@ -15,6 +15,7 @@ export type ProcStat = {
   ttyNumber: number;
   flags: number;
   cpuTicks: number;
+  threads: number;
   startTicks: number;
   virtualBytes: number;
   rssPages: number;
@@ -36,7 +37,7 @@ const LAST_FIELD = 48;
 export function emptyProcStat(): ProcStat {
   return {
     nameStart: 0, nameEnd: 0, state: 0, ppid: 0, session: 0, ttyNumber: 0, flags: 0, cpuTicks: 0,
-    startTicks: 0, virtualBytes: 0, rssPages: 0, layout: 0,
+    threads: 0, startTicks: 0, virtualBytes: 0, rssPages: 0, layout: 0,
   }; // prettier-ignore
 }
 
@@ -118,6 +119,7 @@ function store(into: ProcStat, field: number, value: number): void {
     case 9: into.flags = value; break;
     case 14: into.cpuTicks = value; break;
     case 15: into.cpuTicks += value; break;
+    case 20: into.threads = value; break;
     case 22: into.startTicks = value; break;
     case 23: into.virtualBytes = value; break;
     case 24: into.rssPages = value; break;

@@ -58,6 +58,12 @@ function runningFile(known: ExecutableFile | null, { file, deleted }: Executable
   return isKnown && known.sizeBytes === file.sizeBytes && known.mtimeNs === file.mtimeNs ? known : file;
 }
 
+/** Whether a process has another owner than its image says; false where that cannot be told (any more). */
+export function hasOtherOwner(pid: number, { userId, groupId }: ProcessImage): boolean {
+  const owner = readOwner(`/proc/${pid}`);
+  return owner !== null && (owner.uid !== userId || owner.gid !== groupId);
+}
+
 /** Whether two images say the same. */
 export function isSameImage(a: ProcessImage, b: ProcessImage): boolean {
   return (

@@ -28,7 +28,7 @@ describe('createStatLines', () => {
 
   it('keeps as many as there are processes, and gives slots away again', () => {
     const lines = createStatLines(buffer);
-    const text = (pid: number): string => `${pid} (process ${pid}) S ${pid * 7}\n`;
+    const text = (pid: number): string => `${pid * 77} ${pid * 7} ${pid}\n`;
     const slots = Array.from({ length: 1000 }, (_, pid) => lines.keep(NO_SLOT, read(text(pid))));
     expect(new Set(slots).size).toBe(1000);
     expect(slots.every((slot, pid) => lines.isSame(slot, read(text(pid))))).toBe(true);

@@ -1,10 +1,10 @@
 /**
- * The newest `stat` line of each of many processes, kept as it was read: most processes sleep through most scans, and
- * that nothing at all changed is told by one comparison instead of by parsing.
+ * The newest line of `schedstat` of each of many processes, kept as it was read: that a process did nothing since is
+ * told by one comparison, without parsing.
  */
 
-/** Of one line. Longer ones (no line of stat(5) known to us is) are not kept. */
-const SLOT_WORDS = 96;
+/** Of one line: three numbers of 64 bits. Longer ones are not kept. */
+const SLOT_WORDS = 16;
 const FIRST_SLOTS = 256;
 
 /** No slot: of a process of which no line is kept. */

@@ -1,9 +1,10 @@
 /**
  * Reads /proc/PID/stat, through a descriptor that is kept open or by path, into one object that is filled again and
- * again. The line of each process is kept too, so that one that did not change need not be parsed.
+ * again; and schedstat, whose newest line is kept for each process to tell whether it changed.
  */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errnoOf } from '@sentineld/model/error';
+
 import { emptyProcStat, isText, parseProcStat, processName, type ProcStat } from './proc-stat.ts';
 import { createStatLines } from './stat-lines.ts';
 
@@ -15,12 +16,10 @@ export type StatOutcome = 'read' | 'gone' | 'error';
 export type StatReader = {
   /** What was parsed last. */
   readonly stat: ProcStat;
-  /** Reads the line; `descriptor` is -1 where none is held. */
-  readonly readLine: (descriptor: number, pid: number) => StatOutcome;
-  /** Parses the line that was read. False where it is none. */
-  readonly parse: () => boolean;
-  /** Both. */
+  /** Reads `stat` and parses it; `descriptor` is NOT_HELD where none is held. */
   readonly read: (descriptor: number, pid: number) => StatOutcome;
+  /** Reads the line of whichever file is held. */
+  readonly readLine: (descriptor: number, pid: number) => StatOutcome;
   /** The name in the line that was parsed: the known text itself where it is still that, which is nearly always. */
   readonly name: (known: string) => string;
   /** Whether the line that was read is the one kept in this slot. */
@@ -47,14 +46,12 @@ export function createStatReader(): StatReader {
       if (opened >= 0) closeSync(opened);
     }
   };
-  const parse = (): boolean => parseProcStat(buffer, length, stat);
   return {
     stat,
     readLine,
-    parse,
     read: (descriptor, pid) => {
       const outcome = readLine(descriptor, pid);
-      return outcome === 'read' && !parse() ? 'error' : outcome;
+      return outcome === 'read' && !parseProcStat(buffer, length, stat) ? 'error' : outcome;
     },
     name: (known) => {
       const { nameStart, nameEnd, flags } = stat;
