@@ -170,28 +170,30 @@ function takeSample(atMs: number, procmond: number, agent: number): Sample {
   return { atMs, procmondRss: memoryOf(procmond)?.rssMiB ?? 0, pss, processes, byProgram };
 }
 
-/** The highest values are what a limit is held against; growth is that of the second half. */
+/** A limit is held against the highest value of the second half, when the start is over; growth is that of the second half too. */
 function summary(samples: readonly Sample[] | undefined) {
   if (samples === undefined) return { procmondRss: null, pss: null, rssGrowth: null, pssGrowth: null, figures: {} };
   const lastHalf = samples.slice(samples.length >> 1);
-  const highest = (value: (sample: Sample) => number): number => rounded(Math.max(...samples.map(value)));
+  const highestOf = (some: readonly Sample[], value: (sample: Sample) => number): number => rounded(Math.max(...some.map(value)));
   const growth = (value: (sample: Sample) => number): number =>
     rounded(growthOf(lastHalf.map((sample) => ({ atMs: sample.atMs, value: value(sample) }))));
   const programs = [...new Set(samples.flatMap(({ byProgram }) => [...byProgram.keys()]))];
   const pssOf = (program: string): number => rounded(median(samples.flatMap(({ byProgram }) => byProgram.get(program) ?? [])));
   const found = {
-    procmondRss: highest((sample) => sample.procmondRss),
-    pss: highest((sample) => sample.pss),
+    procmondRss: highestOf(lastHalf, (sample) => sample.procmondRss),
+    pss: highestOf(lastHalf, (sample) => sample.pss),
     rssGrowth: growth((sample) => sample.procmondRss),
     pssGrowth: growth((sample) => sample.pss),
   };
   const figures: Figures = {
     samples: samples.length,
-    processes: highest((sample) => sample.processes),
+    processes: highestOf(samples, (sample) => sample.processes),
     procmondRssMiB: found.procmondRss,
+    procmondRssPeakMiB: highestOf(samples, (sample) => sample.procmondRss),
     procmondRssMedianMiB: rounded(median(samples.map((sample) => sample.procmondRss))),
     procmondRssGrowthMiB: found.rssGrowth,
     pssMiB: found.pss,
+    pssPeakMiB: highestOf(samples, (sample) => sample.pss),
     pssMedianMiB: rounded(median(samples.map((sample) => sample.pss))),
     pssGrowthMiB: found.pssGrowth,
     pssMedianMiBOf: Object.fromEntries(programs.toSorted().map((program) => [program, pssOf(program)])),

@@ -3,7 +3,7 @@
  * and the exe link, as ps and psutil do, and keeps what it parsed. Each line on standard input is one scan, answered by
  * one line of JSON. `fewest` leaves status out: the owner is that of the directory. `same` makes the calls that procmond's
  * source makes of a process it never saw: as `fewest`, stat stays open, and the executable itself is looked at. `held` is
- * the least that any reader of stat can take: every line reads it again through a descriptor that stays open.
+ * the least that a reader of every stat can take: each line reads it again through a descriptor that stays open.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
