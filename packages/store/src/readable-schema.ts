@@ -38,7 +38,12 @@ const SNAPSHOT_COLUMNS: readonly ReadableColumn[] = [
     nullable: true,
     description: 'CPU time since the scan before. NULL in the first scan that sees the process.',
   },
-  { name: 'memory_bytes', type: 'INTEGER', unit: 'bytes', description: 'Resident set size; of a process that sleeps, as it was at most 32 scans before.' },
+  {
+    name: 'memory_bytes',
+    type: 'INTEGER',
+    unit: 'bytes',
+    description: 'Resident set size; of a process that sleeps, as it was at most 32 scans before.',
+  },
   { name: 'status', type: 'TEXT', description: 'running, sleeping, disk_sleep, zombie, stopped, traced, idle, dead or unknown.' },
   {
     name: 'exe_hash',
