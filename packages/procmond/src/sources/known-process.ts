@@ -2,7 +2,6 @@
  * A process as the Linux source keeps it between scans.
  */
 import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
-import { NO_SLOT } from './stat-lines.ts';
 
 /** The descriptor of a process of which no file is kept open. */
 export const NOT_HELD = -1;
@@ -14,8 +13,9 @@ export type KnownProcess = ProcessRecord & {
   watches: 'stat' | 'schedstat';
   /** So many scans in a row the other file would have been the better one. */
   misfits: number;
-  /** Where the newest line of that file is kept. */
-  slot: number;
+  /** What `schedstat` told last; NaN where it has told nothing yet. */
+  ranNs: number;
+  timesRun: number;
   seenInScan: number;
   /** When `stat` was read last. */
   updatedInScan: number;
@@ -42,7 +42,8 @@ export function newlyMet(pid: number, startTicks: number, descriptor: number): K
     descriptor,
     watches: 'stat',
     misfits: 0,
-    slot: NO_SLOT,
+    ranNs: Number.NaN,
+    timesRun: 0,
     seenInScan: 0,
     updatedInScan: 0,
     threads: 0,

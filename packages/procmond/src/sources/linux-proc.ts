@@ -15,7 +15,6 @@ import { createExecutableReader } from './process-details.ts';
 import { hasOtherOwner, isSameImage, readImage, type ImageReader } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
 import { coverageOf, type Seen } from './scan-coverage.ts';
-import { NO_SLOT } from './stat-lines.ts';
 import { createStatReader, isGone, openStat, type StatReader } from './stat-reader.ts';
 import { createUserNames } from './user-names.ts';
 import { countsRunTime, hasLostParent, heldStat, refitWatch } from './watched-file.ts';
@@ -159,19 +158,17 @@ function lookAgain(state: SourceState, process: KnownProcess): boolean {
   if (reader.read(heldStat(process), process.pid) !== 'read' || state.stat.startTicks !== process.startTicks) return false;
   const didNothing = state.stat.cpuTicks === process.cpuTicks;
   update(state, process, turn === 0 || (turn % TURN_SCANS === 0 && hasOtherOwner(process.pid, process.image)));
-  if (state.countsRunTime && refitWatch(process, process.watches === 'stat' ? didNothing : slept)) {
-    // What was read of one file says nothing of the other.
-    reader.release(process.slot);
-    process.slot = NO_SLOT;
-  }
+  if (state.countsRunTime) refitWatch(process, process.watches === 'stat' ? didNothing : slept);
   return true;
 }
 
-/** Whether its main thread did not run since `schedstat` was read before; what is read now is kept for the next time. */
+/** Whether its main thread did not run since it was asked before. */
 function hasSlept({ reader }: SourceState, process: KnownProcess): boolean {
-  if (reader.readLine(process.descriptor, process.pid) !== 'read') return false;
-  if (reader.isKept(process.slot)) return true;
-  process.slot = reader.keep(process.slot);
+  if (!reader.readRunTime(process.descriptor)) return false;
+  const { ranNs, timesRun } = reader.runTime;
+  if (ranNs === process.ranNs && timesRun === process.timesRun) return true;
+  process.ranNs = ranNs;
+  process.timesRun = timesRun;
   return false;
 }
 
@@ -285,7 +282,6 @@ function takeNumbers(state: SourceState, process: KnownProcess): void {
 
 function forget(state: SourceState, process: KnownProcess): void {
   releaseDescriptor(state, process);
-  state.reader.release(process.slot);
   state.groups.leave(process);
   state.known.delete(process.pid);
 }

@@ -6,6 +6,7 @@ import {
   isKernelThread,
   isText,
   parseProcStat,
+  parseRunTime,
   processName,
   statusOf,
   WITHHELD_LAYOUT,
@@ -124,6 +125,19 @@ describe('parseProcStat', () => {
     parseProcStat(first, first.length, stat);
     parseProcStat(second, second.length, stat);
     expect(stat).toMatchObject({ cpuTicks: 2, layout: 1 });
+  });
+});
+
+describe('parseRunTime', () => {
+  it.each([
+    ['1560508751 3813361 17\n', true, { ranNs: 1_560_508_751, timesRun: 17 }],
+    ['0 0 0\n', true, { ranNs: 0, timesRun: 0 }],
+    ['', false, { ranNs: -1, timesRun: -1 }],
+    ['5 6\n', false, { ranNs: 5, timesRun: -1 }],
+  ])('of %j is %s', (text, expected, numbers) => {
+    const into = { ranNs: -1, timesRun: -1 };
+    expect(parseRunTime(Buffer.from(text), text.length, into)).toBe(expected);
+    expect(into).toEqual(numbers);
   });
 });
 

@@ -71,6 +71,27 @@ export function parseProcStat(bytes: Uint8Array, length: number, into: ProcStat)
   return false;
 }
 
+/** How long and how often a thread ran. Nanoseconds are exact up to 104 days of CPU time, then to a few of them. */
+export type RunTime = { ranNs: number; timesRun: number };
+
+/** Parses a line of schedstat: time run, time waited, times run. False where it is none. */
+export function parseRunTime(bytes: Uint8Array, length: number, into: RunTime): boolean {
+  let field = 0;
+  let value = 0;
+  for (let at = 0; at < length; at++) {
+    const digit = (bytes[at] ?? 0) - 48;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      continue;
+    }
+    if (field === 0) into.ranNs = value;
+    else if (field === 2) into.timesRun = value;
+    field++;
+    value = 0;
+  }
+  return field === 3;
+}
+
 /** The state letter as a word. */
 export function statusOf(letter: number): ProcessStatus {
   return STATUS_BY_LETTER.get(letter) ?? 'unknown';

@@ -17,6 +17,14 @@ function watched(threads = 1, descriptor = openStat(process.pid)): KnownProcess 
   return one;
 }
 
+/** What it watches after each of these scans. */
+function fits(one: KnownProcess, ...scans: readonly boolean[]): string[] {
+  return scans.map((slept) => {
+    refitWatch(one, slept);
+    return one.watches;
+  });
+}
+
 describe('countsRunTime', () => {
   it.each([
     ['1560508751 3813361 17\n', true],
@@ -37,32 +45,36 @@ describe('refitWatch', () => {
   it('takes schedstat for one that sleeps, and stat again for one that works', () => {
     const one = watched();
     const first = one.descriptor;
-    expect([refitWatch(one, true), refitWatch(one, true), refitWatch(one, true)]).toEqual([false, false, true]);
+    expect(fits(one, true, true)).toEqual(['stat', 'stat']);
+    expect(fits(one, true)).toEqual(['schedstat']);
     expect([one.watches, heldStat(one)]).toEqual(['schedstat', NOT_HELD]);
     expect(one.descriptor === first || !isOpen(first)).toBe(true);
-    expect([refitWatch(one, false), refitWatch(one, true)]).toEqual([false, false]);
-    expect([refitWatch(one, false), refitWatch(one, false), refitWatch(one, false)]).toEqual([false, false, true]);
+    one.ranNs = 5;
+    expect(fits(one, false, true, false, false)).toEqual(Array(4).fill('schedstat'));
+    expect(one.ranNs).toBe(5);
+    expect(fits(one, false)).toEqual(['stat']);
+    expect(one.ranNs).toBeNaN();
     expect([one.watches, heldStat(one)]).toEqual(['stat', one.descriptor]);
   });
 
   it('leaves stat open of one with several threads, and opens it again of one that got more', () => {
     const several = watched(2);
-    for (let scan = 0; scan < 10; scan++) expect(refitWatch(several, true)).toBe(false);
+    fits(several, ...Array<boolean>(10).fill(true));
     expect(several.watches).toBe('stat');
     const grown = watched();
     grown.watches = 'schedstat';
     grown.threads = 2;
-    expect([refitWatch(grown, true), refitWatch(grown, true), refitWatch(grown, true)]).toEqual([false, false, true]);
-    expect(grown.watches).toBe('stat');
+    expect(fits(grown, true, true, true)).toEqual(['schedstat', 'schedstat', 'stat']);
   });
 
   it('opens nothing of one of which nothing is held, nor of one that is gone', () => {
     const poor = watched(1, NOT_HELD);
-    for (let scan = 0; scan < 10; scan++) expect(refitWatch(poor, true)).toBe(false);
+    fits(poor, ...Array<boolean>(10).fill(true));
+    expect(poor.watches).toBe('stat');
     const gone = newlyMet(4_194_305, 1, openSync('/dev/null', 'r'));
     gone.threads = 1;
     opened.push(gone);
-    for (let scan = 0; scan < 10; scan++) expect(refitWatch(gone, true)).toBe(false);
+    fits(gone, ...Array<boolean>(10).fill(true));
     expect([gone.watches, isOpen(gone.descriptor)]).toEqual(['stat', true]);
   });
 });

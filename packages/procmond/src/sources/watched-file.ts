@@ -25,11 +25,11 @@ export function heldStat({ watches, descriptor }: KnownProcess): number {
   return watches === 'stat' ? descriptor : NOT_HELD;
 }
 
-/** Opens the other file where it fits better for a while; true where it did. `slept` is what this scan told. */
-export function refitWatch(process: KnownProcess, slept: boolean): boolean {
+/** Opens the other file where it has fitted better for a while. `slept` is what this scan told. */
+export function refitWatch(process: KnownProcess, slept: boolean): void {
   const isMisfit = (process.watches === 'stat') === (slept && process.threads === 1);
   process.misfits = isMisfit ? process.misfits + 1 : 0;
-  if (process.misfits < PATIENCE_SCANS || process.descriptor < 0) return false;
+  if (process.misfits < PATIENCE_SCANS || process.descriptor < 0) return;
   process.misfits = 0;
   const other = process.watches === 'stat' ? 'schedstat' : 'stat';
   let opened: number;
@@ -37,12 +37,13 @@ export function refitWatch(process: KnownProcess, slept: boolean): boolean {
     opened = other === 'stat' ? openStat(process.pid) : openSync(`/proc/${process.pid}/schedstat`, constants.O_RDONLY);
   } catch {
     // It has ended, or there is no descriptor left: what is open goes on telling.
-    return false;
+    return;
   }
   closeSync(process.descriptor);
   process.descriptor = opened;
   process.watches = other;
-  return true;
+  // What was told before it was opened says nothing of what happened since.
+  process.ranNs = Number.NaN;
 }
 
 /**
