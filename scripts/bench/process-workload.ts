@@ -94,6 +94,7 @@ function makeProcess(pid: number, place: number, scan: number): ProcessRecord {
     image: makeImage(pid, place, scan),
     cpuPercent: null,
     memoryBytes: 4096 * (1000 + (pid % 20_000)),
+    threads: 1 + (place % 4),
     status: 'sleeping',
   };
 }
@@ -117,12 +118,19 @@ function makeImage(pid: number, place: number, scan: number): ProcessImage {
     exe: file,
     exeDeleted: false,
     argv: [path, `--config=/etc/app/${pid}.conf`, `--port=${1000 + (pid % 60_000)}`, '--role=worker'],
+    redacted: 0,
     startTimeMs: BOOT_MS + (1000 + place + scan * 3000) * 10,
     userId: isRoot ? 0 : 33,
     userName: isRoot ? 'root' : 'www-data',
     groupId: isRoot ? 0 : 33,
+    realUserId: isRoot ? 0 : 33,
+    realGroupId: isRoot ? 0 : 33,
+    loginUserId: null,
     sessionId: 1 + (place % 500),
     ttyNumber: 0,
+    cwd: '/',
+    controlGroup: null,
+    namespaces: null,
     isKernelThread: false,
     unseen: [],
   };

@@ -8,8 +8,23 @@ import { DEFAULTS } from '@sentineld/runtime/config/config';
 import { leafKeys, resolveConfig } from '@sentineld/runtime/config/load';
 import { formatDuration, formatSize } from '@sentineld/runtime/config/quantity';
 
-const DURATIONS = new Set(['collection.interval', 'detection.deadline', 'alerting.dedup_window']);
-const SIZES = new Set(['collection.argv_limit', 'collection.hash_file_limit', 'detection.memory']);
+const DURATIONS = new Set([
+  'collection.interval',
+  'collection.queue.timeout',
+  'storage.retention_age',
+  'detection.deadline',
+  'alerting.dedup_window',
+]);
+const SIZES = new Set([
+  'collection.argv_limit',
+  'collection.hash_file_limit',
+  'collection.hash_rate',
+  'collection.queue.spill_limit',
+  'collection.budget.memory',
+  'storage.retention_size',
+  'storage.wal_limit',
+  'detection.memory',
+]);
 
 /** The whole page as Markdown. */
 export function configurationPage(): string {

@@ -19,9 +19,27 @@ export type ExecutableFile = {
 
 /** Why something of a process could not be read: the errno name, or what was cut. */
 export type Unseen = {
-  readonly field: 'exe' | 'argv' | 'owner';
+  readonly field: 'exe' | 'argv' | 'owner' | 'cwd' | 'namespaces' | 'cgroup';
   readonly reason: string;
 };
+
+/** The control group of a process and what its path tells of who runs it (cgroups(7)). */
+export type ControlGroup = {
+  /** Path below the root of the hierarchy: that of v2, or of the v1 hierarchy that names it best. */
+  readonly path: string;
+  /** 64 hex digits, or the name that the runtime gave; null outside of containers. */
+  readonly containerId: string | null;
+  /** docker, containerd, podman, cri-o, lxc, systemd-nspawn, ...; null outside of containers, and where the path does not tell. */
+  readonly runtime: string | null;
+  /** Uid of the Kubernetes pod. */
+  readonly podId: string | null;
+  /** The innermost systemd unit: 'ssh.service', 'session-3.scope'. */
+  readonly unit: string | null;
+};
+
+export const NAMESPACE_KINDS = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'] as const;
+/** Inode numbers that name the namespaces of a process (namespaces(7)). */
+export type Namespaces = Readonly<Record<(typeof NAMESPACE_KINDS)[number], number>>;
 
 /**
  * One process in one scan. A source may hand out the same object again in the next scan, changed in place; `image`
@@ -36,6 +54,8 @@ export type ProcessRecord = {
   cpuPercent: number | null;
   /** Resident set in bytes. */
   memoryBytes: number;
+  /** Null where the source cannot tell. */
+  threads: number | null;
   status: ProcessStatus;
 };
 
@@ -49,13 +69,27 @@ export type ProcessImage = {
   readonly exeDeleted: boolean;
   /** Null where it may not be read; empty for kernel threads and zombies. */
   readonly argv: readonly string[] | null;
+  /** How many secrets were taken out of `argv` before it came here. */
+  readonly redacted: number;
   /** Milliseconds since 1970. */
   readonly startTimeMs: number;
+  /** Effective user and group: what the kernel judges by, as ps shows it. */
   readonly userId: number | null;
   readonly userName: string | null;
   readonly groupId: number | null;
+  /** Real user and group: who started it. */
+  readonly realUserId: number | null;
+  readonly realGroupId: number | null;
+  /** The user who logged in (audit(7)); null where nobody did, and where the kernel does not keep it. */
+  readonly loginUserId: number | null;
   readonly sessionId: number;
   readonly ttyNumber: number;
+  /** Null where it has none or it may not be read. */
+  readonly cwd: string | null;
+  /** The same object for processes that share one. */
+  readonly controlGroup: ControlGroup | null;
+  /** The same object for processes that share all of them. */
+  readonly namespaces: Namespaces | null;
   readonly isKernelThread: boolean;
   readonly unseen: readonly Unseen[];
 };

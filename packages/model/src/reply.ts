@@ -5,9 +5,23 @@
 import { z } from 'zod';
 import type { LedgerHead } from './audit.ts';
 import type { AppendReply } from './request.ts';
+import { EVENT_TIERS, type EventCoverage } from './process-event.ts';
 import type { ScanCompleted } from './scan.ts';
 
 const ledgerHead: z.ZodType<LedgerHead> = z.object({ sequence: z.int().min(0), entryHash: z.string().max(64) });
+
+const count = z.int().min(0);
+
+const eventCoverage: z.ZodType<EventCoverage> = z.object({
+  tier: z.enum(EVENT_TIERS),
+  execs: count,
+  exits: count,
+  lost: count,
+  overruns: count,
+  argvMissed: count,
+  dropped: count,
+  stored: count,
+});
 
 export const ScanCompletedSchema: z.ZodType<ScanCompleted> = z.object({
   event: z.literal('scan.completed'),
@@ -21,6 +35,7 @@ export const ScanCompletedSchema: z.ZodType<ScanCompleted> = z.object({
   changed: z.int(),
   stopped: z.int(),
   reducedVisibility: z.string().nullable(),
+  events: eventCoverage,
 });
 
 export const AppendReplySchema: z.ZodType<AppendReply> = z.object({ head: ledgerHead, lastOriginSequence: z.int() });

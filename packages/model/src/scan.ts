@@ -1,6 +1,7 @@
 /**
  * What one scan of the process table found, and how complete it was.
  */
+import type { EventCoverage } from './process-event.ts';
 import type { ProcessRecord } from './process.ts';
 
 /** How complete a scan was. Every count is of processes. */
@@ -47,4 +48,6 @@ export type ScanCompleted = {
   readonly changed: number;
   readonly stopped: number;
   readonly reducedVisibility: string | null;
+  /** What happened between the scan before and this one, and what was missed of it. */
+  readonly events: EventCoverage;
 };

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import { ProcmondReplySchema } from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
 import { SOCKET_ROLES } from '@sentineld/model/request';
@@ -20,6 +21,7 @@ const LAST: NonNullable<CollectorState['last']> = {
   changed: 0,
   stopped: 0,
   reducedVisibility: null,
+  events: NO_EVENTS,
 };
 
 beforeEach(() => void vi.spyOn(Date, 'now').mockReturnValue(101_000));

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import { ScanCompletedSchema } from '@sentineld/model/reply';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -35,6 +36,7 @@ describe('a scan', () => {
       changed: 2,
       stopped: 3,
       reducedVisibility: null,
+      events: NO_EVENTS,
     });
     expect(collector.state).toEqual({ scans: 1, last: completed, failure: null });
     expect(ScanCompletedSchema.parse(JSON.parse(JSON.stringify(completed)))).toEqual(completed);

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '@sentineld/model/error';
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import type { Scan, ScanCompleted } from '@sentineld/model/scan';
 import type { Logger } from '@sentineld/runtime/log/logger';
 import type { EventsWriter } from '@sentineld/store/events/writer';
@@ -58,6 +59,7 @@ export function createCollector(options: CollectorOptions): Collector {
       changed: recorded.changed,
       stopped: recorded.stopped,
       reducedVisibility: scan.coverage.reason,
+      events: NO_EVENTS,
     };
     ledger.append('procmond', [{ action: 'process_scan_complete', data: scanEvidence(completed, scan, recorded.rowsWritten) }]);
     return completed;

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import { SentinelError } from '@sentineld/model/error';
 import type { RuleOutcome } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
@@ -10,6 +11,7 @@ import type { RuleBook } from './rule-book.ts';
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+      events: NO_EVENTS,
 }; // prettier-ignore
 const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null, privileges: { effective: '0', seccomp: true } };
 const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, durationMs: 1 };

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import type { AuditEvent } from '@sentineld/model/audit';
 import type { Alert, Finding } from '@sentineld/model/alert';
 import type { RuleOutcome } from '@sentineld/model/rule';
@@ -14,6 +15,7 @@ import { createRuleBook } from './rule-book.ts';
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+      events: NO_EVENTS,
 }; // prettier-ignore
 
 const rule = (id: string): string =>

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null,
 const SCAN = {
   event: 'scan.completed', scanId: 8, correlationId: 'scan-8', timestampMs: 1, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+      events: NO_EVENTS,
 }; // prettier-ignore
 
 let directory = '';

@@ -1,3 +1,4 @@
+import { NO_EVENTS } from '@sentineld/model/process-event';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { describe, expect, it } from 'vitest';
 import { createScanQueue } from './scan-queue.ts';
@@ -5,6 +6,7 @@ import { createScanQueue } from './scan-queue.ts';
 const scan = (scanId: number): ScanCompleted => ({
   event: 'scan.completed', scanId, correlationId: `scan-${scanId}`, timestampMs: 0, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
+      events: NO_EVENTS,
 }); // prettier-ignore
 
 describe('createScanQueue', () => {

@@ -2,7 +2,7 @@
  * The image of a process: what stays the same until it calls exec, changes its owner or loses its parent. It is read
  * as one and compared as one.
  */
-import type { ExecutableFile, ProcessImage, Unseen } from '@sentineld/model/process';
+import { NAMESPACE_KINDS, type ExecutableFile, type ProcessImage, type Unseen } from '@sentineld/model/process';
 import type { KernelConstants } from './kernel-constants.ts';
 import type { KnownProcess } from './known-process.ts';
 import { isKernelThread, type ProcStat } from './proc-stat.ts';
@@ -33,12 +33,19 @@ export function readImage(reader: ImageReader, process: KnownProcess): ProcessIm
     exe: runningFile(process.image.exe, executable),
     exeDeleted: executable.deleted,
     argv: argv.argv,
+    redacted: 0,
     startTimeMs: kernel.bootTimeMs + Math.round((process.startTicks * 1000) / kernel.ticksPerSecond),
     userId: owner.uid,
     userName: reader.users.nameOf(owner.uid),
     groupId: owner.gid,
+    realUserId: null,
+    realGroupId: null,
+    loginUserId: null,
     sessionId: stat.session,
     ttyNumber: stat.ttyNumber,
+    cwd: null,
+    controlGroup: null,
+    namespaces: null,
     isKernelThread: isKernelThread(stat),
     unseen: unseenOf(executable, argv),
   };
@@ -73,12 +80,19 @@ export function isSameImage(a: ProcessImage, b: ProcessImage): boolean {
       isSameFile(a.exe, b.exe) &&
       a.exeDeleted === b.exeDeleted &&
       isSameList(a.argv, b.argv) &&
+      a.redacted === b.redacted &&
       a.startTimeMs === b.startTimeMs &&
       a.userId === b.userId &&
       a.userName === b.userName &&
       a.groupId === b.groupId &&
+      a.realUserId === b.realUserId &&
+      a.realGroupId === b.realGroupId &&
+      a.loginUserId === b.loginUserId &&
       a.sessionId === b.sessionId &&
       a.ttyNumber === b.ttyNumber &&
+      a.cwd === b.cwd &&
+      a.controlGroup?.path === b.controlGroup?.path &&
+      (a.namespaces === b.namespaces || NAMESPACE_KINDS.every((kind) => a.namespaces?.[kind] === b.namespaces?.[kind])) &&
       a.isKernelThread === b.isKernelThread &&
       isSameList(a.unseen.map(textOf), b.unseen.map(textOf)))
   );

@@ -4,6 +4,10 @@
 import { z } from 'zod';
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts';
 
+export const EVENT_SOURCES = ['auto', 'kernel', 'trace', 'off'] as const;
+export const QUEUE_POLICIES = ['drop-oldest', 'block-with-timeout', 'spill-to-disk', 'adaptive-throttling'] as const;
+export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -21,6 +25,42 @@ export type Config = {
     readonly hash: boolean;
     /** Larger executables are not hashed. */
     readonly hash_file_limit: number;
+    /** Bytes that are hashed in a second at most. */
+    readonly hash_rate: number;
+    /** How execs and exits between scans are seen: the kernel's process connector, a trace instance, or not at all; auto takes the first that works. */
+    readonly events: (typeof EVENT_SOURCES)[number];
+    readonly queue: {
+      /** Events that wait to be stored at most. */
+      readonly limit: number;
+      /** What becomes of an event that finds the queue full. */
+      readonly policy: QueuePolicy;
+      /** How long block-with-timeout waits for room before it drops. */
+      readonly timeout: number;
+      /** Bytes of spill files at most, under spill-to-disk. */
+      readonly spill_limit: number;
+    };
+    readonly redact: {
+      /** Whether secrets in arguments are replaced before anything is stored. */
+      readonly enabled: boolean;
+      /** Names of options and variables whose value is a secret, beside the built-in ones; case, - and _ do not matter. */
+      readonly names: readonly string[];
+      /** Regular expressions; what they match, or their first group where they have one, is replaced. */
+      readonly patterns: readonly string[];
+    };
+    readonly budget: {
+      /** Per cent of one core that procmond may use in the long run. */
+      readonly cpu: number;
+      /** Resident memory that procmond may use. */
+      readonly memory: number;
+    };
+  };
+  readonly storage: {
+    /** Processes and events that ended longer ago are deleted. */
+    readonly retention_age: number;
+    /** Size of events.db beyond which the oldest are deleted. */
+    readonly retention_size: number;
+    /** Size of the write-ahead log at which storing pauses until the reader that holds it lets go. */
+    readonly wal_limit: number;
   };
   readonly detection: {
     /** Directories of YAML rules, beside the built-in ones. */
@@ -59,7 +99,18 @@ export type Config = {
 export const DEFAULTS: Config = {
   state_dir: '',
   log: { level: 'info' },
-  collection: { interval: 30_000, argv_limit: 131_072, hash: true, hash_file_limit: 268_435_456 },
+  collection: {
+    interval: 30_000,
+    argv_limit: 131_072,
+    hash: true,
+    hash_file_limit: 268_435_456,
+    hash_rate: 33_554_432,
+    events: 'auto',
+    queue: { limit: 10_000, policy: 'spill-to-disk', timeout: 5000, spill_limit: 67_108_864 },
+    redact: { enabled: true, names: [], patterns: [] },
+    budget: { cpu: 5, memory: 104_857_600 },
+  },
+  storage: { retention_age: 30 * 86_400_000, retention_size: 2_147_483_648, wal_limit: 67_108_864 },
   detection: { rules_dirs: [], deadline: 30_000, memory: 67_108_864, row_limit: 1000, disabled_rules: [] },
   alerting: {
     dedup_window: 3_600_000,
@@ -85,6 +136,17 @@ const absolutePath = z
   .refine((path) => !path.includes('\0'), { error: 'must not hold the character NUL' });
 const ACCOUNT_FORM = 'must be the name of a user or group';
 const accountName = z.string({ error: ACCOUNT_FORM }).regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: ACCOUNT_FORM });
+const SECRET_NAME_FORM = 'must be a name such as api-key: a letter, then letters, digits, - _ or .';
+const regularExpression = z
+  .string({ error: 'must be a regular expression' })
+  .max(500, { error: 'must have 500 characters at most' })
+  .superRefine((source, context) => {
+    try {
+      new RegExp(source, 'g');
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a regular expression of JavaScript' });
+    }
+  });
 const yesOrNo = z.boolean({ error: 'must be true or false' });
 
 function oneOf<const Word extends string>(words: readonly Word[]): z.ZodType<Word> {
@@ -109,6 +171,25 @@ export const ConfigSchema: z.ZodType<Config> = z.strictObject({
     argv_limit: size(4096, 131_072),
     hash: yesOrNo,
     hash_file_limit: size(1, 17_179_869_184),
+    hash_rate: size(65_536, 17_179_869_184),
+    events: oneOf(EVENT_SOURCES),
+    queue: z.strictObject({
+      limit: wholeNumber(100, 1_000_000),
+      policy: oneOf(QUEUE_POLICIES),
+      timeout: duration(0, 60_000),
+      spill_limit: size(1_048_576, 17_179_869_184),
+    }),
+    redact: z.strictObject({
+      enabled: yesOrNo,
+      names: listOf(z.string({ error: SECRET_NAME_FORM }).regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, { error: SECRET_NAME_FORM }), 1000),
+      patterns: listOf(regularExpression, 100),
+    }),
+    budget: z.strictObject({ cpu: wholeNumber(1, 100), memory: size(52_428_800, 17_179_869_184) }),
+  }),
+  storage: z.strictObject({
+    retention_age: duration(3_600_000, 3650 * 86_400_000),
+    retention_size: size(16_777_216, 1_099_511_627_776),
+    wal_limit: size(8_388_608, 17_179_869_184),
   }),
   detection: z.strictObject({
     rules_dirs: listOf(absolutePath, 64),
