@@ -7,29 +7,36 @@ import { SentinelError } from '@sentineld/model/error';
 import { readArguments, readWholeNumber, usageError, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { benchEnumerate } from './bench/enumerate.ts';
+import { benchEvents } from './bench/events.ts';
 import { benchMemory } from './bench/memory.ts';
 import { describeFindings, isOk, jsonLine, type Findings } from './bench/report.ts';
 import { startRun, type Run } from './bench/run.ts';
+import { recordResult } from './bench/results.ts';
+import { benchSoak } from './bench/soak.ts';
 import { benchStore } from './bench/store.ts';
 
-type Options = { readonly minutes: number };
+type Options = { readonly minutes: number | null };
 
 const BENCHES: Readonly<Record<string, (run: Run, options: Options) => Promise<Findings>>> = {
   enumerate: benchEnumerate,
+  events: benchEvents,
   memory: benchMemory,
+  soak: benchSoak,
   store: benchStore,
 };
 
-const USAGE = `usage: pnpm bench ${Object.keys(BENCHES).join('|')} [--quick] [--minutes N]
+const USAGE = `usage: pnpm bench ${Object.keys(BENCHES).join('|')} [--quick] [--record] [--minutes N]
 
   --quick        a short form with few processes, which claims no targets
-  --minutes N    memory: how long each size is watched (5)
+  --record       keeps the figures in scripts/bench/results/, from which pnpm docs makes the tables of docs/operator_guide.md
+  --minutes N    memory: how long each size is watched (5); soak: how long it lasts (10)
   --help
 `;
 
 const OPTIONS = {
   quick: { value: null },
-  minutes: { value: 'N', only: 'memory' },
+  record: { value: null },
+  minutes: { value: 'N', only: ['memory', 'soak'] },
   help: { value: null, short: 'h' },
 } as const;
 
@@ -48,7 +55,8 @@ async function main(): Promise<number> {
     const one = `it is one of ${Object.keys(BENCHES).join(', ')}`;
     throw usageError('pnpm bench needs the name of a benchmark', one, 'write for instance: pnpm bench enumerate --quick');
   }
-  const minutes = readWholeNumber('--minutes', given.text('minutes') ?? '5', 1, MOST_MINUTES);
+  const asked = given.text('minutes');
+  const minutes = asked === null || asked === undefined ? null : readWholeNumber('--minutes', asked, 1, MOST_MINUTES);
   const isQuick = given.has('quick');
   const run = startRun(isQuick);
   let interrupted = false;
@@ -63,6 +71,7 @@ async function main(): Promise<number> {
     const findings = await bench(run, { minutes });
     await run.end();
     for (const line of describeFindings(findings, isQuick)) run.print(line);
+    if (given.has('record')) recordResult(name, findings, isQuick);
     run.print(jsonLine(name, findings, isQuick));
     return isOk(findings, isQuick) ? 0 : 1;
   } catch (cause) {

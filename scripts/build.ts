@@ -26,11 +26,15 @@ export const PROGRAMS_DIRECTORY: string = join(ROOT, 'build', 'programs');
 
 const PROGRAMS = {
   procmond: 'packages/procmond/src/main.ts',
+  'hash-worker': 'packages/procmond/src/hash-worker/main.ts',
   sentinelagent: 'packages/sentinelagent/src/main.ts',
   sentinelcli: 'packages/sentinelcli/src/main.ts',
   spawner: 'packages/detection/src/sql/spawner-main.ts',
   executor: 'packages/detection/src/sql/executor-main.ts',
 } as const;
+
+/** Process listings of macOS and Windows: a program for Linux never imports them, and does not carry them. */
+const OF_OTHER_SYSTEMS = process.platform === 'linux' ? [/^ps-list$/, /^systeminformation(\/|$)/] : [];
 
 /** Builds into a new folder and puts it in place at once: whoever starts meanwhile sees the old or the new one. */
 export async function build(): Promise<string> {
@@ -43,7 +47,7 @@ export async function build(): Promise<string> {
       const bundle = await rolldown({
         input: { [name]: join(ROOT, source) },
         platform: 'node',
-        external: ['better-sqlite3'],
+        external: ['better-sqlite3', ...OF_OTHER_SYSTEMS],
         resolve: { conditionNames: ['sentineld-source', 'node', 'import', 'default'] },
         logLevel: 'warn',
         plugins: [{ name: 'ascii', renderChunk: (code) => inAscii(code) }],

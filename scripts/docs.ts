@@ -7,7 +7,10 @@ import { configurationPage } from './docs/configuration-page.ts';
 import { schemaPage } from './docs/schema-page.ts';
 
 /** File below docs/ -> what it should hold. */
-export const PAGES: Readonly<Record<string, () => string>> = { 'schema.md': schemaPage, 'configuration.md': configurationPage };
+export const PAGES: Readonly<Record<string, () => string>> = {
+  'schema.md': schemaPage,
+  'configuration.md': configurationPage,
+};
 
 export function pagePath(name: string): string {
   return join(import.meta.dirname, '..', 'docs', name);

@@ -8,7 +8,7 @@ import { readArguments, readWholeNumber, usageError, type ProgramSyntax } from '
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { build, PROGRAMS_DIRECTORY } from './build.ts';
 import { FAULTS } from './fault/registry.ts';
-import { enterPrivateWorld } from './fault/rig/private-world.ts';
+import { runInPrivateWorld, type World } from './fault/rig/private-world.ts';
 import { runFault, type Outcome } from './fault/run-fault.ts';
 import type { Fault } from './fault/rig/campaign.ts';
 
@@ -83,9 +83,25 @@ function readWorkOrEnd(): ReturnType<typeof readWork> {
   }
 }
 
+/** Starts the faults of each kind of world in one of that kind; null where this is one, or there can be none. */
+async function runElsewhere(directory: string): Promise<number | null> {
+  const options = [...(quick ? ['--quick'] : []), ...(rounds === undefined ? [] : ['--rounds', String(rounds)])];
+  const shared = [...options, '--seed', String(seed), '--programs', directory];
+  const statuses: number[] = [];
+  for (const world of ['own pids', 'host pids'] as const satisfies readonly World[]) {
+    const names = faults.filter((fault) => (fault.world ?? 'own pids') === world).map(({ name }) => name);
+    if (names.length === 0) continue;
+    const status = await runInPrivateWorld(world, [...names, ...shared]);
+    if (status === null) return null;
+    statuses.push(status);
+  }
+  return statuses.includes(FOUND) ? FOUND : Math.max(...statuses);
+}
+
 const { faults, quick, seed, rounds, programs, noBuild } = readWorkOrEnd();
-await enterPrivateWorld();
 const directory = programs ?? (noBuild ? PROGRAMS_DIRECTORY : await build());
+const elsewhere = await runElsewhere(directory);
+if (elsewhere !== null) process.exit(elsewhere);
 const outcomes: Outcome[] = [];
 for (const fault of faults) {
   const outcome = await runFault(fault, { programs: directory, quick, seed, rounds });

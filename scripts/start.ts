@@ -2,6 +2,7 @@
  * `pnpm start`: the whole of SentinelD on one machine, for a first look and for development. Builds the programs,
  * starts procmond and the agent on one state directory, says what they do, and ends them together.
  */
+import type { EventTier } from '@sentineld/model/process-event';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SentinelError, errnoOf, messageOf, reasonOf } from '@sentineld/model/error';
@@ -171,7 +172,13 @@ async function reportScans(loaded: LoadedConfig, socket: string, children: reado
     if (lastScan.reducedVisibility !== null)
       say('not seen', `${lastScan.reducedVisibility}${process.getuid?.() === 0 ? '' : "; root sees other users' too"}`);
   }
-  say('not seen', `processes that live less than ${interval}: they are found by polling`);
+  sayEvents(lastScan?.events.tier ?? 'off', interval);
+}
+
+function sayEvents(tier: EventTier, interval: string): void {
+  if (tier === 'off') say('not seen', `processes that live less than ${interval}: there is no source of events, see health`);
+  else
+    say('events', `every exec and exit between scans, from ${tier === 'kernel' ? "the kernel's process connector" : 'a trace instance'}`);
 }
 
 async function reportRules(socket: string, children: readonly Child[]): Promise<void> {

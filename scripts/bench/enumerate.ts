@@ -1,6 +1,6 @@
 /**
- * `bench enumerate`: what one look at every process costs in CPU time, our source beside a C program that reads the same
- * files and beside ps, psutil and ps-list, in one interleaved run over real sleeping processes.
+ * `bench enumerate`: what one look at every process costs in CPU time, our source beside a C program that reads the files
+ * which hold the same, and beside ps, psutil and ps-list, in one interleaved run over real sleeping processes.
  */
 import { countProcesses } from './machine-limits.ts';
 import { findReaders, READER_NAMES, type Reader, type ReaderName, type Toolbox } from './proc-readers.ts';
@@ -13,7 +13,7 @@ import type { Measured } from './line-child.ts';
 type Size = { readonly name: 'small' | 'large'; readonly sleepers: number; readonly rounds: number };
 
 const FULL: readonly Size[] = [
-  { name: 'small', sleepers: 2000, rounds: 25 },
+  { name: 'small', sleepers: 1000, rounds: 25 },
   { name: 'large', sleepers: 10_000, rounds: 17 },
 ];
 const QUICK: readonly Size[] = [
@@ -30,7 +30,7 @@ export async function benchEnumerate(run: Run): Promise<Findings> {
   const toolbox = await findReaders(run);
   const missing = [...toolbox.missing];
   const ps = toolbox.starters.get('ps');
-  const few = ps === undefined ? null : (await measureRounds(run, [ps()], FEW_ROUNDS, 0)).get('ps');
+  const few = ps === undefined ? null : (await measureRounds(run, [ps(0)], FEW_ROUNDS, 0)).get('ps');
   const bySize = new Map<string, Costs>();
   for (const size of run.quick ? QUICK : FULL) {
     const costs = await measureSize(run, toolbox, size);
@@ -38,22 +38,27 @@ export async function benchEnumerate(run: Run): Promise<Findings> {
     else bySize.set(size.name, costs);
   }
   const costsOf = (name: string): Costs => bySize.get(name) ?? new Map<ReaderName, Cost>();
-  const ratios = { small: ratiosOf(costsOf('small')), large: ratiosOf(costsOf('large')) };
+  const sizes = { small: ratiosOf(costsOf('small')), large: ratiosOf(costsOf('large')) };
+  const linear = growthOf(costsOf('small'), costsOf('large'));
   for (const line of table(costsOf('large'))) run.print(line);
   return {
-    ratios,
+    ratios: { ...sizes, largeOverSmall: linear },
     figures: {
       loadAverage: loadFigures(),
       few: { processes: few?.count ?? null, psCpuMs: few?.cpuMs ?? null },
       small: figuresOf(costsOf('small'), few?.cpuMs ?? null),
       large: figuresOf(costsOf('large'), few?.cpuMs ?? null),
     },
-    targets: Object.entries(ratios).flatMap(([size, ratio]) => [
-      atMost(`${size}.coldOverC`, ratio.coldOverC, 1.1),
-      atMost(`${size}.steadyOverC`, ratio.steadyOverC, 0.3),
-      atMost(`${size}.steadyOverPs`, ratio.steadyOverPs, rounded(1 / 6)),
-      atMost(`${size}.steadyOverPsutil`, ratio.steadyOverPsutil, rounded(1 / 9)),
-    ]),
+    targets: [
+      ...Object.entries(sizes).flatMap(([size, ratio]) => [
+        atMost(`${size}.coldOverC`, ratio.coldOverC, 1),
+        atMost(`${size}.steadyOverC`, ratio.steadyOverC, 0.28),
+        atMost(`${size}.steadyOverPs`, ratio.steadyOverPs, rounded(1 / 7)),
+        atMost(`${size}.steadyOverPsutil`, ratio.steadyOverPsutil, rounded(1 / 10)),
+      ]),
+      atMost('largeOverSmall.cold', linear.cold, 1.15),
+      atMost('largeOverSmall.steady', linear.steady, 1.15),
+    ],
     missing,
   };
 }
@@ -61,7 +66,7 @@ export async function benchEnumerate(run: Run): Promise<Findings> {
 async function measureSize(run: Run, toolbox: Toolbox, size: Size): Promise<Costs | string> {
   const sleepers = await startSleepers(run, size.sleepers);
   if (typeof sleepers === 'string') return sleepers;
-  const readers = [...toolbox.starters.values()].map((start) => start());
+  const readers = [...toolbox.starters.values()].map((start) => start(size.sleepers));
   const costs = await measureRounds(run, readers, size.rounds, size.sleepers);
   await sleepers.stop();
   run.progress(`they are ended: ${countProcesses()} processes are left`);
@@ -110,10 +115,25 @@ function ratiosOf(costs: Costs) {
     steadyOverPsList: ratio('steady', 'psList'),
     firstScanOverC: ratio('firstScan', 'c'),
     coldOverCSameReads: ratio('cold', 'cSameReads'),
+    coldPlainOverC: ratio('coldPlain', 'c'),
+    steadyHalfHeldOverC: ratio('steadyHalfHeld', 'c'),
     coldOverCFewest: ratio('cold', 'cFewest'),
     steadyOverCFewest: ratio('steady', 'cFewest'),
     steadyOverCHeld: ratio('steady', 'cHeld'),
   };
+}
+
+/** What one process costs among many, over what it costs among few: 1 where the work grows as the number does. */
+function growthOf(small: Costs, large: Costs) {
+  const perProcess = (costs: Costs, name: ReaderName): number | null => {
+    const cost = costs.get(name);
+    return cost === undefined ? null : cost.cpuMs / cost.count;
+  };
+  const growth = (name: ReaderName): number | null => {
+    const [few, many] = [perProcess(small, name), perProcess(large, name)];
+    return few === null || many === null ? null : rounded(many / few);
+  };
+  return { cold: growth('cold'), steady: growth('steady'), c: growth('c') };
 }
 
 function figuresOf(costs: Costs, psStartMs: number | null): Figures {

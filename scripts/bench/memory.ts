@@ -3,18 +3,12 @@
  * machine. They are started as `pnpm start` does, on a copy of Node that nothing else on the machine maps: PSS divides
  * shared pages among all that map them, this benchmark included.
  */
-import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AgentReplySchema, ProcmondReplySchema } from '@sentineld/model/reply';
-import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
-import { loadConfig } from '@sentineld/runtime/config/load';
+import { AgentReplySchema } from '@sentineld/model/reply';
 import { askOnce } from '@sentineld/runtime/ipc/client';
-import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
-import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
 import { build } from '../build.ts';
-import { lastLines, startChild, type Child } from '../start/children.ts';
+import { lastLines, type Child } from '../start/children.ts';
+import { makeSite, startDaemon, startProcmond, whenReady } from './daemons.ts';
 import { descendantsOf, memoryOf, programOf } from './process-memory.ts';
 import { atMost, type Figures, type Findings } from './report.ts';
 import { loadFigures, type Run } from './run.ts';
@@ -23,9 +17,9 @@ import { growthOf, median, rounded } from './statistics.ts';
 
 const FULL = { small: 200, large: 10_000 } as const;
 const QUICK = { small: 50, large: 200 } as const;
+const MINUTES = 5;
 const QUICK_MINUTES = 0.1;
 const SAMPLE_MS = 2000;
-const READY_PATIENCE_MS = 60_000;
 /** The interval of `pnpm start`; alerts stay out of the pipe that nobody reads here. */
 const SETTINGS = ['collection.interval=2s', 'alerting.stdout.enabled=false'];
 
@@ -38,10 +32,10 @@ type Sample = {
   readonly byProgram: ReadonlyMap<string, number>;
 };
 
-export async function benchMemory(run: Run, { minutes }: { readonly minutes: number }): Promise<Findings> {
+export async function benchMemory(run: Run, { minutes }: { readonly minutes: number | null }): Promise<Findings> {
   const programs = await build();
   const sizes = run.quick ? QUICK : FULL;
-  const watchedMs = (run.quick ? QUICK_MINUTES : minutes) * 60_000;
+  const watchedMs = (run.quick ? QUICK_MINUTES : (minutes ?? MINUTES)) * 60_000;
   const missing: string[] = [];
   const found = new Map<string, readonly Sample[]>();
   for (const [name, count] of Object.entries(sizes)) {
@@ -78,65 +72,15 @@ export async function benchMemory(run: Run, { minutes }: { readonly minutes: num
 }
 
 async function startDaemons(run: Run, programs: string): Promise<Daemons> {
-  // Short, for a socket's path has 108 bytes; open, for daemons that give up root.
-  const root = mkdtempSync(join(tmpdir(), 'sentineld-bench-'));
-  chmodSync(root, 0o755);
-  run.scope.defer(() => rmSync(root, { recursive: true, force: true }));
-  const node = join(root, 'node');
-  copyFileSync(process.execPath, node);
-  chmodSync(node, 0o755);
-  const assignments = [`state_dir=${join(root, 'state')}`, ...SETTINGS];
-  const { config } = loadConfig({ assignments });
-  const paths = statePaths(config.state_dir);
-  makeStateDirs(paths, process.getuid?.() === 0 ? daemonAccounts(config) : null);
-  const words = ['run', '--supervised', ...assignments.flatMap((one) => ['--set', one])];
-  const start = (name: string): Child => {
-    const own = process.execPath;
-    // What startChild() runs programs with.
-    process.execPath = node;
-    try {
-      return startChild(name, programs, words, paths.logDir);
-    } finally {
-      process.execPath = own;
-    }
-  };
-  const children: Child[] = [];
-  const stop = async (): Promise<void> => {
-    // The agent first: what it still has to say goes into procmond's ledger.
-    for (const child of children.splice(0).toReversed()) await child.stop(5000);
-  };
-  run.scope.defer(stop);
-  const procmond = start('procmond');
-  children.push(procmond);
-  await whenReady(
-    procmond,
-    paths,
-    async () => ProcmondReplySchema.parse(await askOnce(paths.procmondSocket, { request: 'health' })).lastScan !== null,
-  );
-  const agent = start('sentinelagent');
-  children.push(agent);
-  await whenReady(agent, paths, async () => {
-    const { rules } = AgentReplySchema.parse(await askOnce(paths.agentSocket, { request: 'health' }));
+  const site = makeSite(run, SETTINGS);
+  const procmond = await startProcmond(run, site, programs);
+  const agent = startDaemon(run, site, programs, 'sentinelagent');
+  await whenReady(agent, site.paths, async () => {
+    const { rules } = AgentReplySchema.parse(await askOnce(site.paths.agentSocket, { request: 'health' }));
     return (rules['unverified'] ?? 0) === 0 && (rules['active'] ?? 0) > 0;
   });
   run.progress(`procmond ${procmond.pid} and the agent ${agent.pid} run`);
-  return { procmond, agent, stop };
-}
-
-async function whenReady(child: Child, paths: StatePaths, isReady: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + READY_PATIENCE_MS;
-  for (;;) {
-    try {
-      if (await isReady()) return;
-    } catch (cause) {
-      // Until it listens there is nobody to ask.
-      if (child.hasEnded() || performance.now() > deadline) {
-        throw new Error(`${child.name} does not answer in ${paths.root}:\n${lastLines(child.logFile, 5)}`, { cause });
-      }
-    }
-    if (child.hasEnded() || performance.now() > deadline) throw new Error(`${child.name} is not ready:\n${lastLines(child.logFile, 5)}`);
-    await sleep(50);
-  }
+  return { procmond, agent, stop: site.stop };
 }
 
 async function watch(run: Run, { procmond, agent }: Daemons, watchedMs: number): Promise<readonly Sample[]> {

@@ -3,14 +3,27 @@
  * files, and the peers. Each is started once per size, warmed by one scan, and then asked in turn.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '../checks/finding.ts';
 import { bundleProgram, bundleSource, compileProgram } from './build-programs.ts';
 import { askMeasured, startLineChild, type Measured } from './line-child.ts';
 import type { Run } from './run.ts';
 
-export const READER_NAMES = ['cold', 'steady', 'firstScan', 'c', 'cFewest', 'cSameReads', 'cHeld', 'ps', 'psutil', 'psList'] as const;
+export const READER_NAMES = [
+  'cold',
+  'coldPlain',
+  'steady',
+  'steadyHalfHeld',
+  'firstScan',
+  'c',
+  'cFewest',
+  'cSameReads',
+  'cHeld',
+  'ps',
+  'psutil',
+  'psList',
+] as const;
 export type ReaderName = (typeof READER_NAMES)[number];
 
 export type Reader = {
@@ -19,9 +32,12 @@ export type Reader = {
   readonly stop: () => Promise<void>;
 };
 
+/** Starts a reader for so many processes. */
+export type ReaderStarter = (processes: number) => Reader;
+
 export type Toolbox = {
-  /** Starts a reader; only those that are there. */
-  readonly starters: ReadonlyMap<ReaderName, () => Reader>;
+  /** Only of readers that are there. */
+  readonly starters: ReadonlyMap<ReaderName, ReaderStarter>;
   readonly missing: readonly string[];
 };
 
@@ -29,20 +45,26 @@ const PS = ['ps', '-eo', 'pid,ppid,uid,comm,args'] as const;
 /** Steady scans per measurement: one of them is too short for a clock, and details are read again in turn. */
 const STEADY_SCANS = '4';
 const SOURCE = join(REPOSITORY, 'packages/procmond/src/sources/linux-proc.ts');
+const ADDON = join(REPOSITORY, 'packages/native/src/addon.ts');
+const PREBUILT = join(REPOSITORY, 'packages/native/prebuilt');
 const PYTHONS = ['/usr/bin/python3', 'python3'];
 
 /** Builds ours and C, and looks for the peers. */
 export async function findReaders(run: Run): Promise<Toolbox> {
   const source = [...(await bundleProgram(run, 'read-linux-proc')), await bundleSource(run, SOURCE)];
+  await bundleSource(run, ADDON);
+  symlinkSync(PREBUILT, join(run.directory, 'prebuilt'));
   const psList = await bundleProgram(run, 'read-ps-list');
   const compiled = compileProgram(run, 'read-proc');
   const python = PYTHONS.find((name) => spawnSync(name, ['-c', 'import psutil']).status === 0);
   const hasPs = spawnSync(PS[0], ['--version']).status === 0;
   const node = process.execPath;
-  const starters = new Map<ReaderName, () => Reader>([
-    ['cold', () => startReader(run, 'cold', node, [...source, 'cold'])],
+  const starters = new Map<ReaderName, ReaderStarter>([
+    ['cold', () => startReader(run, 'cold', node, [...source, 'cold', '1'])],
+    ['coldPlain', () => startReader(run, 'coldPlain', node, [...source, 'cold', '1', 'plain'])],
     ['steady', () => startReader(run, 'steady', node, [...source, 'steady', STEADY_SCANS])],
-    ['firstScan', () => firstScanReader(run, node, [...source, 'cold'])],
+    ['steadyHalfHeld', (count) => startReader(run, 'steadyHalfHeld', node, [...source, 'steady', STEADY_SCANS, String(count >> 1)])],
+    ['firstScan', () => firstScanReader(run, node, [...source, 'cold', '1'])],
   ]);
   if (compiled !== null) {
     starters.set('c', () => startReader(run, 'c', compiled, []));

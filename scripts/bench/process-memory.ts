@@ -20,6 +20,13 @@ export function parseRollup(text: string): Memory | null {
   return Number.isNaN(memory.rssMiB) || Number.isNaN(memory.pssMiB) ? null : memory;
 }
 
+/** CPU time of the process and its threads so far (proc_pid_stat(5)). */
+export function processCpuMs(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** Children, their children and so on, at this moment. */
 export function descendantsOf(pid: number): readonly number[] {
   const children = tasksOf(pid).flatMap((task) => {

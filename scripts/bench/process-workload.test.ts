@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createWorkload, lastingPid } from './process-workload.ts';
+import { createWorkload, eventsPerScan, lastingPid } from './process-workload.ts';
 
 type Numbers = readonly [cpu: number | null, memory: number, status: string];
 
@@ -19,6 +19,10 @@ describe('the made-up server', () => {
       const changed = [...after].filter(([pid, numbers]) => before.has(pid) && JSON.stringify(before.get(pid)) !== JSON.stringify(numbers));
       expect([fresh.length, changed.length]).toEqual([size * 0.02, size * 0.1]);
       expect(fresh.map((pid) => after.get(pid)?.[0])).toEqual(fresh.map(() => null));
+      const eventsOf = (kind: string): number[] => workload.events().flatMap((event) => (event.kind === kind ? [event.pid] : []));
+      expect(new Set(eventsOf('exec'))).toEqual(new Set(fresh));
+      expect(new Set(eventsOf('exit'))).toEqual(new Set([...before.keys()].filter((pid) => !after.has(pid))));
+      expect(workload.events()).toHaveLength(eventsPerScan(size));
       before = after;
     }
     expect(before.has(lastingPid(size))).toBe(true);

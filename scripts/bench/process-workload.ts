@@ -2,7 +2,8 @@
  * Scans of a made-up busy server, the same ones every time: the workload of the benchmark `store`, which
  * docs/benchmarks.md describes. Nine processes of ten live throughout, the others come and go.
  */
-import type { ExecutableFile, ProcessImage, ProcessRecord } from '@sentineld/model/process';
+import type { ControlGroup, ExecutableFile, Namespaces, ProcessImage, ProcessRecord } from '@sentineld/model/process';
+import type { Command, ProcessEvent } from '@sentineld/model/process-event';
 import type { Scan } from '@sentineld/model/scan';
 
 export const SCAN_INTERVAL_MS = 30_000;
@@ -22,6 +23,8 @@ const BOOT_ID = '6f1c7c0e-9d0a-4c55-9e0e-2f6b8f3b7a10';
 export type Workload = {
   /** The next scan. Records of the scan before are handed out again, changed in place, as procmond's source does. */
   readonly next: () => Scan;
+  /** What happened before the scan that was made last: an exit of each process that is gone, an exec of each new one. */
+  readonly events: () => readonly ProcessEvent[];
 };
 
 /** Steps through `count` places by a number that shares no factor with it, so that every place has its turn. */
@@ -34,7 +37,7 @@ function strideOver(count: number): number {
 
 export function createWorkload(size: number): Workload {
   const lasting = Math.floor(size * LASTING_SHARE);
-  const fresh = Math.max(1, Math.round(size * NEW_SHARE));
+  const fresh = newPerScan(size);
   const changed = Math.max(1, Math.round(size * CHANGED_SHARE));
   const stride = strideOver(size);
   const processes = Array.from({ length: size }, (_, i) => makeProcess(FIRST_PID + i, i, 0));
@@ -44,11 +47,20 @@ export function createWorkload(size: number): Workload {
   let turn = 0;
   let newest: number[] = [];
   let scans = 0;
+  let events: ProcessEvent[] = [];
   const renew = (): void => {
     const before = newest;
+    const timeMs = FIRST_SCAN_MS + (scans - 1) * SCAN_INTERVAL_MS;
+    events = [];
     const shortLived = size - lasting;
     newest = Array.from({ length: fresh }, (_, i) => lasting + (((scans - 1) * fresh + i) % shortLived));
-    for (const place of newest) processes[place] = makeProcess(nextPid++, place, scans);
+    for (const [i, place] of newest.entries()) {
+      const eventMs = timeMs + Math.floor((i * SCAN_INTERVAL_MS) / fresh);
+      events.push(makeEvent('exit', at(processes, place), eventMs));
+      const process = makeProcess(nextPid++, place, scans);
+      processes[place] = process;
+      events.push(makeEvent('exec', process, eventMs));
+    }
     // Those that began in the scan before get their first CPU share: they are among the changed ones.
     const others = new Set(before.filter((place) => at(processes, place).cpuPercent === null && !newest.includes(place)));
     while (others.size < changed) {
@@ -64,12 +76,22 @@ export function createWorkload(size: number): Workload {
       scans++;
       return scanOf([...processes], startTimeMs);
     },
+    events: () => events,
   };
 }
 
 /** Of the process that lasts and stands in the middle. */
 export function lastingPid(size: number): number {
   return FIRST_PID + Math.floor(size / 2);
+}
+
+function newPerScan(size: number): number {
+  return Math.max(1, Math.round(size * NEW_SHARE));
+}
+
+/** Of every scan but the first: an exec for each new process and an exit for each that is gone. */
+export function eventsPerScan(size: number): number {
+  return 2 * newPerScan(size);
 }
 
 export function fileHash(index: number): string {
@@ -113,7 +135,7 @@ function makeImage(pid: number, place: number, scan: number): ProcessImage {
     ctimeNs: `1790000001${String(service).padStart(9, '0')}`,
   };
   return {
-    ppid: 1 + (place % 97),
+    ppid: 1 + (place % PARENTS),
     name: `service-${service}`,
     exe: file,
     exeDeleted: false,
@@ -128,11 +150,48 @@ function makeImage(pid: number, place: number, scan: number): ProcessImage {
     loginUserId: null,
     sessionId: 1 + (place % 500),
     ttyNumber: 0,
-    cwd: '/',
-    controlGroup: null,
-    namespaces: null,
+    cwd: `/srv/app/${service % DIRECTORIES}`,
+    controlGroup: CONTROL_GROUPS[service] ?? null,
+    namespaces: NAMESPACES[service % CONTAINERS] ?? null,
     isKernelThread: false,
     unseen: [],
+  };
+}
+
+const DIRECTORIES = 20;
+const CONTAINERS = 40;
+const PARENTS = 97;
+
+const CONTROL_GROUPS: readonly ControlGroup[] = Array.from({ length: EXECUTABLES }, (_, service) => {
+  const unit = `service-${service}.service`;
+  return { path: `/system.slice/${unit}`, containerId: null, runtime: null, podId: null, unit };
+});
+
+const NAMESPACES: readonly Namespaces[] = Array.from({ length: CONTAINERS }, (_, container) => {
+  const own = 4_026_531_835 + container * 10;
+  return { cgroup: own, ipc: own + 1, mnt: own + 2, net: own + 3, pid: own + 4, user: 4_026_531_837, uts: own + 5 };
+});
+
+/** What forked the processes; the same object each time, as a source knows it. */
+const PARENT_COMMANDS: readonly Command[] = Array.from({ length: PARENTS }, (_, i) => {
+  const exePath = `/usr/lib/app/bin/supervisor-${i}`;
+  return { name: `supervisor-${i}`, exePath, argv: [exePath, '--children=100', '--restart=always'], redacted: 0 };
+});
+
+function makeEvent(kind: ProcessEvent['kind'], { pid, startTicks, image }: ProcessRecord, timestampMs: number): ProcessEvent {
+  const { name, exe, argv, redacted, ppid, userId, groupId } = image;
+  return {
+    kind,
+    timestampMs,
+    pid,
+    ppid,
+    startTicks,
+    userId,
+    groupId,
+    command: { name, exePath: exe?.path ?? null, argv, redacted },
+    parent: PARENT_COMMANDS[ppid - 1] ?? null,
+    exitCode: kind === 'exit' ? 0 : null,
+    exitSignal: null,
   };
 }
 

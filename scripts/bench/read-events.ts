@@ -30,7 +30,7 @@ const reader =
     ? openReader({
         databases: [{ schema: 'main', path: file }],
         schema: EVENTS_SCHEMA,
-        functions: new Set(['count', 'sum', 'max', 'coalesce', 'json', 'json_object']),
+        functions: new Set(['count', 'sum', 'max', 'coalesce', 'json', 'json_object', 'replace']),
       })
     : null;
 

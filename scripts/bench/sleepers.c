@@ -1,16 +1,20 @@
 /*
- * Makes N sleeping processes with arguments of their own, for benchmarks: `sleepers N`. Prints "ready N" when all of
- * them sleep, and ends them by pid when its standard input ends or a signal asks. They also die with it, however it dies.
+ * Makes N sleeping processes with arguments of their own, for benchmarks: `sleepers N [PER_SECOND]`. Prints "ready N"
+ * when all of them sleep, and ends them by pid when its standard input ends or a signal asks. They also die with it,
+ * however it dies. With PER_SECOND so many of the oldest end in each second and as many others start, evenly; at the
+ * end it says how many: "ended N replaced M".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* So many start at a time: enough to keep the cores busy, few enough to keep the machine usable. */
@@ -78,13 +82,56 @@ static int wait_for_reports(int report, int count) {
   return 0;
 }
 
+static double now_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Ends the process in one slot and starts another there. False where none could be started. */
+static int replace_one(const char *program, pid_t *slot, int number, const int ends[2]) {
+  kill(*slot, SIGKILL);
+  waitpid(*slot, NULL, 0);
+  *slot = fork();
+  if (*slot < 0) return 0;
+  if (*slot == 0) {
+    close(ends[0]);
+    become_sleeper(program, number, ends[1]);
+  }
+  char byte;
+  while (read(ends[0], &byte, 1) < 0 && errno == EINTR && !asked_to_end) continue;
+  return 1;
+}
+
+/* Waits for the end of standard input or a signal; meanwhile replaces `rate` processes a second. Gives how many. */
+static long wait_for_end(const char *program, pid_t *pids, int count, double rate, const int ends[2]) {
+  long replaced = 0;
+  double started = now_seconds();
+  while (!asked_to_end) {
+    double due = rate > 0 ? started + (double)(replaced + 1) / rate : 0;
+    double left = due - now_seconds();
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    int ready = poll(&input, 1, rate <= 0 ? -1 : left > 0 ? (int)(left * 1000) + 1 : 0);
+    if (ready > 0) {
+      char byte;
+      ssize_t length = read(0, &byte, 1);
+      if (length == 0 || (length < 0 && errno != EINTR)) break;
+    }
+    if (rate <= 0 || now_seconds() < due) continue;
+    if (!replace_one(program, &pids[replaced % count], count + (int)replaced, ends)) break;
+    replaced++;
+  }
+  return replaced;
+}
+
 int main(int argc, char **argv) {
   if (argc > 3 && strcmp(argv[1], "asleep") == 0) return sleep_for_ever(argv[2]);
-  int count = argc == 2 ? atoi(argv[1]) : 0;
+  int count = argc == 2 || argc == 3 ? atoi(argv[1]) : 0;
+  double rate = argc == 3 ? atof(argv[2]) : 0;
   pid_t *pids = calloc(count > 0 ? (size_t)count : 1, sizeof *pids);
   int ends[2];
   if (count <= 0 || pids == NULL || pipe(ends) != 0) {
-    fprintf(stderr, "usage: sleepers N\n");
+    fprintf(stderr, "usage: sleepers N [PER_SECOND]\n");
     return 2;
   }
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
@@ -106,12 +153,8 @@ int main(int argc, char **argv) {
   }
   printf("ready %d\n", started);
   fflush(stdout);
-  char byte;
-  while (!asked_to_end) {
-    ssize_t length = read(0, &byte, 1);
-    if (length == 0 || (length < 0 && errno != EINTR)) break;
-  }
+  long replaced = wait_for_end(argv[0], pids, started, rate, ends);
   end_all(pids, started);
-  printf("ended %d\n", started);
+  printf("ended %d replaced %ld\n", started, replaced);
   return 0;
 }

@@ -8,16 +8,20 @@ import { startLineChild, type LineChild } from './line-child.ts';
 import { whyTooMany } from './machine-limits.ts';
 import type { Run } from './run.ts';
 
-/** Starts `count` of them and waits until all sleep. A string where this machine does not allow so many. */
-export async function startSleepers(run: Run, count: number): Promise<LineChild | string> {
+/**
+ * Starts `count` of them and waits until all sleep; `perSecond` of them end and are replaced each second. A string where
+ * this machine does not allow so many, or cannot replace them.
+ */
+export async function startSleepers(run: Run, count: number, perSecond: number = 0): Promise<LineChild | string> {
   const reason = whyTooMany(count);
   if (reason !== null) return reason;
   const compiled = compileProgram(run, 'sleepers');
+  if (compiled === null && perSecond > 0) return 'processes that come and go: they need gcc';
   const started = performance.now();
   const spawner =
     compiled === null
       ? startLineChild(run, 'sleepers', process.execPath, [join(import.meta.dirname, 'sleep-batches.ts'), String(count)])
-      : startLineChild(run, 'sleepers', compiled, [String(count)]);
+      : startLineChild(run, 'sleepers', compiled, [String(count), String(perSecond)]);
   const answer = await spawner.next();
   if (answer !== `ready ${count}`) {
     await spawner.stop();

@@ -7,18 +7,24 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineFault, type Campaign } from './rig/campaign.ts';
-import { buildShiftedClock, type ShiftedClock } from './rig/clock-shift.ts';
+import { buildShiftedClock, findFaketime, type ShiftedClock } from './rig/clock-shift.ts';
 import { eventually } from './rig/eventually.ts';
 import { examine, examineQuiet, withDatabase, type Holdings } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { createBaits, startChurn, type Bait, type Baits } from './rig/load.ts';
 import { temporaryDirectory } from './rig/programs.ts';
-import { DAEMONS, openSite, type Site } from './rig/site.ts';
+import { DAEMONS, openSite, settled, type Site } from './rig/site.ts';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 const JUMPS: readonly number[] = [2 * YEAR_MS, -HOUR_MS, -2 * YEAR_MS, HOUR_MS, -10 * 60_000, 24 * HOUR_MS, -24 * HOUR_MS, 30_000, -30_000];
 const WINDOW_MS = 3_000;
+const FAKETIME_JUMPS = 4;
+/** Smaller ones may be a clock that is set right. */
+const LEAST_RECORDED_MS = 60_000;
+const JUMP_SLACK_MS = 10_000;
+/** It looks once a minute. */
+const RETENTION_LOOKS_MS = 70_000;
 const PATIENCE_MS = 20_000;
 /** Longer than a scan and a cycle take. */
 const CALM_MS = 3_000;
@@ -32,49 +38,55 @@ export const clock = defineFault({
   quickRounds: 2,
   needs: ['gcc', 'shared programs'],
   run: async (campaign) => {
-    const shifted = buildShiftedClock(campaign.cleanup);
-    const stateDir = join(temporaryDirectory(campaign.cleanup), 's');
-    mkdirSync(stateDir, { mode: 0o700 });
-    const isRoot = process.getuid?.() === 0;
-    if (isRoot) chownSync(stateDir, USER.uid, USER.gid);
-    const settings = [`alerting.dedup_window=${WINDOW_MS}ms`];
-    const site = openSite(campaign, { stateDir, settings, environment: shifted.environment, ...(isRoot && { user: USER }) });
-    await settled(site);
-    const churn = startChurn(campaign, 10);
-    const baits = createBaits(campaign, site);
-    const heads = createHeads();
-    const first = baits.plant();
-    await reported(campaign, baits, first, 1, 'before any jump');
-    let offsetMs = 0;
-    let held: Holdings | null = null;
-    for (let round = 1; round <= campaign.rounds; round++) {
-      campaign.begin(round);
-      const jumpMs = JUMPS[(round - 1) % JUMPS.length] ?? HOUR_MS;
-      offsetMs += jumpMs;
-      const told = await site.procmond();
-      if (told !== null) heads.add(told.ledger, "procmond's health");
-      await jump(campaign, site, shifted, jumpMs, offsetMs, baits);
-      const now = await examine(campaign, site, heads.all(), { dedupWindowMs: 0 });
-      campaign.expect('data-deleted', held === null ? null : lossOf(held, now, jumpMs));
-      held = now;
-    }
-    judgeRows(campaign, site);
-    await churn.stop();
-    await eventually(PATIENCE_MS, async () => (await site.agent())?.auditWaiting === 0);
-    await site.stop();
-    const { ledger } = await examine(campaign, site, heads.all(), { dedupWindowMs: 0 });
-    examineQuiet(campaign, site, ledger);
-    campaign.expect(
-      'no-note-of-the-clock',
-      ledger.notes.some((note) => note.includes('set back')) ? null : 'the verification does not say that the clock went back',
-    );
-    campaign.expect('stack-trace', site.stackTrace());
+    await jumpAgainAndAgain(campaign, buildShiftedClock(campaign.cleanup), campaign.rounds, !campaign.quick);
+    const faketime = findFaketime(campaign.cleanup);
+    campaign.say(faketime === null ? 'libfaketime is not here: only with a clock of our own' : 'the same with libfaketime');
+    if (faketime !== null) await jumpAgainAndAgain(campaign, faketime, Math.min(campaign.rounds, FAKETIME_JUMPS), false);
   },
 });
 
-async function settled(site: Site): Promise<void> {
-  if ((await site.settle()) !== null) return;
-  throw new Error(`the daemons do not work: ${DAEMONS.map((name) => site.lastWords(name)).join(' / ')}`);
+async function jumpAgainAndAgain(campaign: Campaign, shifted: ShiftedClock, rounds: number, waitsForRetention: boolean): Promise<void> {
+  const stateDir = join(temporaryDirectory(campaign.cleanup), 's');
+  mkdirSync(stateDir, { mode: 0o700 });
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) chownSync(stateDir, USER.uid, USER.gid);
+  const settings = [`alerting.dedup_window=${WINDOW_MS}ms`, 'storage.retention_age=1h'];
+  const site = openSite(campaign, { stateDir, settings, environment: shifted.environment, ...(isRoot && { user: USER }) });
+  await settled(site);
+  const churn = startChurn(campaign, 10);
+  const baits = createBaits(campaign, site);
+  const heads = createHeads();
+  const first = baits.plant();
+  await reported(campaign, baits, first, 1, 'before any jump');
+  let offsetMs = 0;
+  let held: Holdings | null = null;
+  for (let round = 1; round <= rounds; round++) {
+    campaign.begin(round);
+    const jumpMs = JUMPS[(round - 1) % JUMPS.length] ?? HOUR_MS;
+    offsetMs += jumpMs;
+    const told = await site.procmond();
+    if (told !== null) heads.add(told.ledger, "procmond's health");
+    await jump(campaign, site, shifted, jumpMs, offsetMs, baits);
+    if (waitsForRetention && round === 1) await retained(campaign, site);
+    const now = await examine(campaign, site, heads.all(), { dedupWindowMs: 0 });
+    campaign.expect('data-deleted', held === null ? null : lossOf(held, now, jumpMs));
+    held = now;
+  }
+  await churn.stop();
+  await judgeEnd(campaign, site, heads.all());
+}
+
+async function judgeEnd(campaign: Campaign, site: Site, heads: Parameters<typeof examine>[2]): Promise<void> {
+  judgeRows(campaign, site);
+  await eventually(PATIENCE_MS, async () => (await site.agent())?.auditWaiting === 0);
+  await site.stop();
+  const { ledger } = await examine(campaign, site, heads, { dedupWindowMs: 0 });
+  examineQuiet(campaign, site, ledger);
+  campaign.expect(
+    'no-note-of-the-clock',
+    ledger.notes.some((note) => note.includes('set back')) ? null : 'the verification does not say that the clock went back',
+  );
+  campaign.expect('stack-trace', site.stackTrace());
 }
 
 async function jump(campaign: Campaign, site: Site, shifted: ShiftedClock, jumpMs: number, offsetMs: number, baits: Baits): Promise<void> {
@@ -94,6 +106,7 @@ async function jump(campaign: Campaign, site: Site, shifted: ShiftedClock, jumpM
     );
   });
   if (goesOn !== null) campaign.most('ms until two scans after a jump', Math.round(performance.now() - jumpedMs));
+  await judgeEntry(campaign, site, before.procmond?.ledger.sequence ?? 0, jumpMs, what);
   campaign.expect('does-not-go-on', goesOn === null ? `${what}: ${DAEMONS.map((name) => site.lastWords(name)).join(' / ')}` : null);
   await sleep(CALM_MS);
   const health = { procmond: await site.procmond(), agent: await site.agent() };
@@ -110,6 +123,33 @@ async function jump(campaign: Campaign, site: Site, shifted: ShiftedClock, jumpM
   // The window is over by any clock but the one that jumped.
   baits.again(gone);
   await reported(campaign, baits, gone, 2, `${what}, what was reported before it`);
+}
+
+/** The ledger says that the time of day jumped, and by how much. */
+async function judgeEntry(campaign: Campaign, site: Site, after: number, jumpMs: number, what: string): Promise<void> {
+  if (Math.abs(jumpMs) < LEAST_RECORDED_MS) return;
+  const jumps = (): readonly number[] =>
+    withDatabase(site.paths.ledgerDb, (all) =>
+      all("SELECT json_extract(event_data, '$.jump_ms') AS ms FROM audit_ledger WHERE action = 'time_jump' AND sequence > ?", after),
+    ).map(({ ms }) => Number(ms));
+  const isSaid = await eventually(PATIENCE_MS, () => jumps().some((ms) => Math.abs(ms - jumpMs) < JUMP_SLACK_MS));
+  campaign.expect('jump-not-in-ledger', isSaid === null ? `${what}: the ledger has jumps by ${jumps().join(', ') || 'nothing'}` : null);
+}
+
+/** What is kept for an hour is kept, whatever the time of day says: also by a procmond that starts at such a time. */
+async function retained(campaign: Campaign, site: Site): Promise<void> {
+  campaign.say('until it has looked for what is too old, and a new procmond until it has');
+  await sleep(RETENTION_LOOKS_MS);
+  campaign.expect('data-deleted', deletionIn(site));
+  await site.running('procmond')?.stop();
+  site.start('procmond');
+  await sleep(RETENTION_LOOKS_MS);
+  campaign.expect('data-deleted-after-restart', deletionIn(site));
+}
+
+function deletionIn(site: Site): string | null {
+  const [first] = withDatabase(site.paths.ledgerDb, (all) => all("SELECT event_data AS data FROM audit_ledger WHERE action = 'retention'"));
+  return first === undefined ? null : `because of a time of day that was set: ${String(first['data'])}`;
 }
 
 async function reported(campaign: Campaign, baits: Baits, bait: Bait, times: number, what: string): Promise<void> {

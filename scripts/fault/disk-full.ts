@@ -3,21 +3,25 @@
  * stay; once there is space again scans, ledger, alerts and deliveries must go on by themselves. Starting on a full
  * disk must be refused with a clear error, and work once there is space.
  */
-import { appendFileSync, chmodSync, existsSync, readFileSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isWell } from './rig/ask.ts';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
-import { examine, examineQuiet, withDatabase } from './rig/evidence.ts';
+import { examine, examineQuiet, expectEntry, hasEntry, withDatabase } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { createBaits, startChurn, type Baits } from './rig/load.ts';
 import { connectPeer } from './rig/peer.ts';
 import { mountTmpfs } from './rig/private-world.ts';
 import { temporaryDirectory } from './rig/programs.ts';
 import { refusalProblem, statusProblem } from './rig/refusal.ts';
-import { DAEMONS, openSite, type Site } from './rig/site.ts';
+import { DAEMONS, openSite, settled, type Site } from './rig/site.ts';
+import { fill, free } from './rig/volume.ts';
 
 const SIZE_KIB = 24 * 1024;
+/** Lines of alerts that fit into a page. */
+const SPARE_LINES = 12;
 const NOTICE_PATIENCE_MS = 15_000;
 const RECOVERY_PATIENCE_MS = 30_000;
 
@@ -48,12 +52,18 @@ async function fillSink(campaign: Campaign): Promise<void> {
   await settled(site);
   const baits = createBaits(campaign, site);
   fill(volume, 0);
-  const bait = baits.plant();
-  await eventually(NOTICE_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
-  await sleep(campaign.quick ? 3_000 : 10_000);
+  // The page that the file ends in may have room for some lines still.
+  let bait = baits.plant();
+  for (let more = SPARE_LINES; more > 0; more--) {
+    await eventually(NOTICE_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
+    await sleep(campaign.quick ? 500 : 2_000);
+    if (!isWell(await site.agent())) break;
+    bait = baits.plant();
+  }
+  await sleep(campaign.quick ? 1_000 : 10_000);
   const agent = await site.agent();
   campaign.say(`the agent says "${agent?.state ?? 'nothing'}": ${agent?.problems.join('; ') ?? ''}`);
-  campaign.expect('sink-failure-not-said', agent?.state === 'ok' ? 'no alert can be written to the file and the agent says "ok"' : null);
+  campaign.expect('sink-failure-not-said', isWell(agent) ? 'no alert can be written to the file and the agent says "ok"' : null);
   free(volume);
   const delivered = await eventually(RECOVERY_PATIENCE_MS / 2, () => existsSync(file) && readFileSync(file, 'utf8').includes(bait.path));
   const status = withDatabase(site.paths.agentDb, (all) =>
@@ -90,11 +100,6 @@ async function fillAgainAndAgain(campaign: Campaign, logs: 'elsewhere' | 'beside
   campaign.expect('stack-trace', site.stackTrace());
 }
 
-async function settled(site: Site): Promise<void> {
-  if ((await site.settle()) !== null) return;
-  throw new Error(`the daemons do not work: ${DAEMONS.map((name) => `${name}: ${site.lastWords(name)}`).join('; ')}`);
-}
-
 async function fillAndFree(
   campaign: Campaign,
   site: Site,
@@ -118,8 +123,9 @@ async function fillAndFree(
   const reason = noticed?.problems.join('; ') ?? '';
   campaign.expect('reason-unclear', noticed === null || /full|space|ENOSPC/i.test(reason) ? null : `health says only: ${reason}`);
   await trickle(campaign, site, volume, baits);
+  expectEntry(campaign, site, before?.ledger.sequence ?? 0, 'storage_pause', 'the disk is full');
   const agent = await site.agent();
-  const silent = agent !== null && (agent.state === 'ok' || !/full|space|ENOSPC/i.test(agent.problems.join('; ')));
+  const silent = agent !== null && (isWell(agent) || !/full|space|ENOSPC/i.test(agent.problems.join('; ')));
   campaign.say(`the agent says "${agent?.state ?? 'nothing'}": ${agent?.problems.join('; ') ?? ''}`);
   campaign.expect(
     'agent-silent-when-full',
@@ -131,6 +137,8 @@ async function fillAndFree(
     site.start(name);
   }
   await recovered(campaign, site, bait, baits, performance.now());
+  await eventually(RECOVERY_PATIENCE_MS, () => hasEntry(site, before?.ledger.sequence ?? 0, 'storage_resume'));
+  expectEntry(campaign, site, before?.ledger.sequence ?? 0, 'storage_resume', 'there is space again');
 }
 
 /** A page here and there, so that in each round another write is the one that fails. */
@@ -176,7 +184,7 @@ async function recovered(campaign: Campaign, site: Site, bait: ReturnType<Baits[
 }
 
 async function saysOkAgain(campaign: Campaign, site: Site): Promise<void> {
-  const isOk = await eventually(RECOVERY_PATIENCE_MS, async () => (await site.agent())?.state === 'ok');
+  const isOk = await eventually(RECOVERY_PATIENCE_MS, async () => isWell(await site.agent()));
   campaign.expect(
     'not-ok-again',
     isOk === null ? `there is space, and the agent says: ${(await site.agent())?.problems.join('; ') ?? 'nothing'}` : null,
@@ -207,23 +215,4 @@ async function startWhileFull(campaign: Campaign, site: Site, volume: string, lo
   }
   free(volume);
   await site.stop();
-}
-
-/** Writes until only `spareKiB` are left, or takes away what was written before until there are so many. */
-function fill(volume: string, spareKiB: number): void {
-  const { bavail, bsize } = statfsSync(volume);
-  const ballast = join(volume, 'ballast');
-  const had = existsSync(ballast) ? statSync(ballast).size : 0;
-  const wanted = Math.max(0, had + bavail * bsize - spareKiB * 1024);
-  if (wanted <= had) return truncateSync(ballast, wanted);
-  try {
-    for (let at = had; at < wanted; at += 1_048_576) appendFileSync(ballast, Buffer.alloc(Math.min(1_048_576, wanted - at)));
-  } catch {
-    // Full already: somebody else wrote meanwhile.
-  }
-  return undefined;
-}
-
-function free(volume: string): void {
-  rmSync(join(volume, 'ballast'), { force: true });
 }

@@ -150,9 +150,9 @@ async function takeAway(campaign: Campaign, site: Site): Promise<void> {
 async function judgeAfter(campaign: Campaign, site: Site, kind: Kind): Promise<void> {
   const whole = await eventually(PATIENCE_MS, async () => {
     const cycle = (await site.agent())?.lastCycle;
-    return cycle !== null && cycle !== undefined && cycle.incomplete === 0;
+    return cycle !== null && cycle !== undefined && cycle.failed === 0;
   });
-  campaign.expect('next-cycle-incomplete', whole === null ? `${kind}: ${(await site.agent())?.problems.join('; ') ?? 'no answer'}` : null);
+  campaign.expect('next-cycle-failed', whole === null ? `${kind}: ${(await site.agent())?.problems.join('; ') ?? 'no answer'}` : null);
   const innocent = (await askRules(site.paths)).filter(
     ({ id, state }) => state === 'quarantined' && id !== 'never-ends' && id !== 'takes-memory',
   );

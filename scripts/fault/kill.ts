@@ -3,6 +3,7 @@
  * load, their starts among them. Nothing that was acknowledged may be lost, nothing may be there twice, and everything goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isWell } from './rig/ask.ts';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
 import { examine, examineQuiet, newestWitness } from './rig/evidence.ts';
@@ -157,7 +158,7 @@ async function recovered(campaign: Campaign, site: Site, baits: Baits): Promise<
   const works = await eventually(WORK_PATIENCE_MS, async () => {
     const [procmond, agent] = [await site.procmond(), await site.agent()];
     const scanned = procmond !== null && procmond.state !== 'failing' && procmond.scans > before;
-    return scanned && agent !== null && agent.state === 'ok' && agent.lastCycle !== null && agent.lastCycle.incomplete === 0;
+    return scanned && agent !== null && isWell(agent) && agent.lastCycle !== null && agent.lastCycle.failed === 0;
   });
   const said = [await site.procmond(), await site.agent()].map((health) => health?.problems.join('; ') ?? 'no answer').join(' / ');
   campaign.expect('does-not-recover', works === null ? `after the last kill: ${said}` : null);

@@ -11,7 +11,7 @@ import { createHeads } from './rig/ledger-evidence.ts';
 import { ATTACKS, type Attack, type Target } from './rig/peer-attacks.ts';
 import { residentBytes } from './rig/processes.ts';
 import type { User } from './rig/programs.ts';
-import { DAEMONS, openSite, type DaemonName, type Site } from './rig/site.ts';
+import { DAEMONS, openSite, settled, type DaemonName, type Site } from './rig/site.ts';
 
 /** In the operators' group, and nobody's account. */
 const ATTACKER_UID = 61_101;
@@ -60,11 +60,6 @@ export const peers = defineFault({
     campaign.expect('warning-in-log', warningIn(site));
   },
 });
-
-async function settled(site: Site): Promise<void> {
-  if ((await site.settle()) !== null) return;
-  throw new Error(`the daemons do not work: ${DAEMONS.map((name) => site.lastWords(name)).join(' / ')}`);
-}
 
 /** The operators' sockets are attacked by an operator, the agent's own by somebody who has taken over the agent. */
 function targetsOf(site: Site): readonly (Target & { readonly daemon: DaemonName })[] {

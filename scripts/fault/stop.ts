@@ -3,9 +3,10 @@
  * know of it must say so in health; the others go on; after SIGCONT all is as before, and nothing has grown.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isWell } from './rig/ask.ts';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
-import { examine, examineQuiet } from './rig/evidence.ts';
+import { examine, examineQuiet, withDatabase } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { createBaits, startChurn, type Baits } from './rig/load.ts';
 import { residentBytes, signalProcess, type KnownProcess } from './rig/processes.ts';
@@ -17,6 +18,9 @@ const MOST_SECONDS = 15;
 const RECOVERY_PATIENCE_MS = 30_000;
 const MOST_GROWTH_BYTES = 48 * 1024 * 1024;
 const CLI_PATIENCE_MS = 10_000;
+/** It looks once a second, and this campaign is late when the machine is busy. */
+const STALL_SLACK_SECONDS = 3;
+const STALL_LATE_SECONDS = 30;
 
 export const stop = defineFault({
   name: 'stop',
@@ -61,6 +65,7 @@ async function stopOne(campaign: Campaign, site: Site, part: Part, baits: Baits)
   await judgeWhileStopped(campaign, site, part, seconds, scansBefore);
   signalProcess(target, 'SIGCONT');
   await judgeRecovery(campaign, site, part, baits, bait);
+  if (part === 'procmond') await judgeStall(campaign, site, seconds);
   const after = DAEMONS.map((name) => site.running(name)?.process.pid);
   campaign.expect(
     'daemon-ended',
@@ -92,7 +97,7 @@ async function judgeWhileStopped(campaign: Campaign, site: Site, part: Part, sec
   }
   // The agent hears nothing of scans, or of its rules, so it can know. A stopped executor was replaced by now.
   if (part === 'procmond' || part === 'spawner')
-    campaign.expect(`agent-silent-about-${part}`, agent !== null && agent.state === 'ok' ? `${what}: ${words}` : null);
+    campaign.expect(`agent-silent-about-${part}`, agent !== null && isWell(agent) ? `${what}: ${words}` : null);
   if (part !== 'procmond')
     campaign.expect('scans-stand-still', procmond === null || procmond.scans <= scansBefore ? `${what}: ${words}` : null);
 }
@@ -101,7 +106,7 @@ async function judgeRecovery(campaign: Campaign, site: Site, part: Part, baits: 
   const startedMs = performance.now();
   const works = await eventually(RECOVERY_PATIENCE_MS, async () => {
     const [procmond, agent] = [await site.procmond(), await site.agent()];
-    if (procmond === null || agent === null || procmond.state === 'failing' || agent.state !== 'ok') return false;
+    if (procmond === null || agent === null || procmond.state === 'failing' || !isWell(agent)) return false;
     return agent.lastCycle !== null && procmond.lastScan !== null && procmond.lastScan.scanId - agent.lastCycle.scanId <= 2;
   });
   if (works !== null) campaign.most(`ms until all is well after a stop of ${part}`, Math.round(performance.now() - startedMs));
@@ -110,6 +115,26 @@ async function judgeRecovery(campaign: Campaign, site: Site, part: Part, baits: 
   const reported = await eventually(RECOVERY_PATIENCE_MS, () => baits.alertsOf(bait).length > 0);
   campaign.expect('alert-lost', reported === null ? `a process that started while ${part} was stopped is not reported` : null);
   baits.reap();
+}
+
+/** Whoever stood still cannot say so meanwhile; afterwards it must, in health and for good in the ledger. */
+async function judgeStall(campaign: Campaign, site: Site, seconds: number): Promise<void> {
+  const isSaid = await eventually(RECOVERY_PATIENCE_MS, async () => {
+    const health = await site.procmond();
+    const ms = health?.collection.stall?.durationMs ?? 0;
+    return ms > (seconds - STALL_SLACK_SECONDS) * 1_000 && /stood still/.test(health?.problems.join() ?? '');
+  });
+  const health = await site.procmond();
+  const said = `${JSON.stringify(health?.collection.stall ?? null)}, ${health?.problems.join('; ') ?? 'no answer'}`;
+  campaign.expect('stall-not-in-health', isSaid === null ? `procmond stood still for ${seconds} s: ${said}` : null);
+  const stalls = withDatabase(site.paths.ledgerDb, (all) =>
+    all(
+      "SELECT json_extract(event_data, '$.duration_ms') AS ms FROM audit_ledger WHERE action = 'loop_stall' ORDER BY sequence DESC LIMIT 1",
+    ),
+  ).map(({ ms }) => Number(ms));
+  const told = stalls[0] ?? 0;
+  const isRight = told > (seconds - STALL_SLACK_SECONDS) * 1_000 && told < (seconds + STALL_LATE_SECONDS) * 1_000;
+  campaign.expect('stall-not-in-ledger', isRight ? null : `procmond stood still for ${seconds} s, the newest entry says ${told} ms`);
 }
 
 function measure(site: Site): ReadonlyMap<Part, number> {

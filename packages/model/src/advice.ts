@@ -39,6 +39,10 @@ export const ADVICE_BY_CODE = {
     hint: 'procmond self-check says what is missing',
   },
   'native.unavailable': { why: 'it needs the native addon, which cannot be loaded here', hint: 'procmond self-check says why' },
+  'source.unavailable': {
+    why: 'processes are listed by tools of the system, and these told nothing',
+    hint: 'try what the message names by hand, as the same user',
+  },
   'ipc.unreachable': { why: 'nobody answers on its socket', hint: 'is it running? "sentinelcli health" says what is' },
   'ipc.refused': { why: 'the daemon does not do this for whoever asks', hint: 'sentinelcli health says what state it is in' },
   'ipc.protocol': { why: 'the two sides may be of different releases', hint: 'start the daemons again' },

@@ -23,6 +23,7 @@ export const EXIT_STATUS_BY_CODE = {
   'query.failed': 4,
   'privilege.refused': 4,
   'native.unavailable': 4,
+  'source.unavailable': 4,
   'ipc.unreachable': 4,
   'ipc.refused': 4,
   'ipc.protocol': 4,

@@ -23,6 +23,8 @@ export type Rule = {
   readonly sql: string;
   /** Columns of the result that make one finding the same as an earlier one. */
   readonly dedupKeys: readonly string[];
+  /** Id of the rule whose findings with equal values are the same as this one's; left out where only its own are. */
+  readonly dedupWith?: string;
   readonly enabled: boolean;
   readonly source: RuleSource;
   /** File the rule came from. */
@@ -42,7 +44,14 @@ export type Refusal = {
   readonly position: SqlPosition | null;
 };
 
-export type Validation = { readonly ok: true; readonly columns: readonly string[] } | { readonly ok: false; readonly refusal: Refusal };
+export type Validation =
+  | {
+      readonly ok: true;
+      readonly columns: readonly string[];
+      /** Readable tables that the statement reads, each once. */
+      readonly tables: readonly string[];
+    }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /** A value of a result row. Integers beyond 2^53 arrive as decimal text, BLOBs as hex text. */
 export type SqlValue = string | number | null;
@@ -72,7 +81,13 @@ export type RuleOutcome =
       readonly processes: readonly AffectedProcess[];
       /** True where a row or byte cap cut the result. */
       readonly truncated: boolean;
+      /** Number of the newest process event that the rule could see; null where it reads none, or there is none. */
+      readonly eventSeq: number | null;
       readonly durationMs: number;
     }
   | { readonly outcome: 'refused'; readonly refusal: Refusal; readonly durationMs: number }
   | { readonly outcome: 'timeout' | 'memory' | 'crashed' | 'failed'; readonly message: string; readonly durationMs: number };
+
+/** What the evaluation of a rule comes to. 'incomplete' ran, and could not see all that it asks for; what it found still counts. */
+export const RULE_RESULTS = ['matched', 'no_match', 'incomplete', 'failed'] as const;
+export type RuleResult = (typeof RULE_RESULTS)[number];

@@ -76,6 +76,11 @@ static const struct {
 } operations[] = {
     {"peerCredentials", peer_credentials}, {"sendDatagram", send_datagram}, {"getLimit", get_limit},
     {"setLimit", set_limit},               {"tryLock", try_lock},           {"applyFilter", apply_filter},
+    {"readProcess", read_process},         {"listProcesses", list_processes},
+    {"openProcessEvents", open_process_events},   {"startProcessEvents", start_process_events},
+    {"drainProcessEvents", drain_process_events}, {"countProcessEvents", count_process_events},
+    {"stopProcessEvents", stop_process_events},   {"keepAcrossExec", keep_across_exec},
+    {"hashFile", hash_file},               {"cancelHash", cancel_hash},
 };
 
 NAPI_MODULE_INIT() {

@@ -40,6 +40,16 @@ napi_value get_limit(napi_env env, napi_callback_info info);
 napi_value set_limit(napi_env env, napi_callback_info info);
 napi_value try_lock(napi_env env, napi_callback_info info);
 napi_value apply_filter(napi_env env, napi_callback_info info);
+napi_value read_process(napi_env env, napi_callback_info info);
+napi_value list_processes(napi_env env, napi_callback_info info);
+napi_value open_process_events(napi_env env, napi_callback_info info);
+napi_value start_process_events(napi_env env, napi_callback_info info);
+napi_value drain_process_events(napi_env env, napi_callback_info info);
+napi_value count_process_events(napi_env env, napi_callback_info info);
+napi_value stop_process_events(napi_env env, napi_callback_info info);
+napi_value keep_across_exec(napi_env env, napi_callback_info info);
+napi_value hash_file(napi_env env, napi_callback_info info);
+napi_value cancel_hash(napi_env env, napi_callback_info info);
 
 /* The numbers of this architecture's resource limits, by name. NULL with an exception pending on failure. */
 napi_value limit_numbers(napi_env env);

@@ -3,8 +3,11 @@
  * The addon checks every argument again, so a mistake here is an error and not a crash.
  */
 import { buildConfinement, type ConfinementProfile } from './confinement.ts';
+import type { FileHashCalls } from './file-hash.ts';
 import { allowEverything, refuseOnly } from './filter.ts';
 import { openIoUrings } from './io-uring.ts';
+import type { ListProcesses, ReadProcess } from './process-files.ts';
+import type { ProcessEventCalls } from './process-events.ts';
 import { IO_URING_SETUP, type Arch } from './syscalls.ts';
 
 /** The kernel's word on who connected. pid 0 is a process in a pid namespace that this one cannot see. */
@@ -64,7 +67,12 @@ export type Native = {
    * It ends when the last copy of this descriptor is closed, also by the process's death.
    */
   readonly lockFile: (fd: number) => boolean;
-};
+  /** What /proc tells of one process, into memory of the caller's. Throws for nothing that the kernel says. */
+  readonly readProcess: ReadProcess;
+  /** Which processes /proc lists. Throws where it cannot be opened. */
+  readonly listProcesses: ListProcesses;
+} & ProcessEventCalls &
+  FileHashCalls;
 
 /** What the C files export (c/addon.c). Limits are numbers, Infinity for none; a filter is an array of struct sock_filter. */
 export type Addon = {
@@ -74,10 +82,30 @@ export type Addon = {
   readonly setLimit: (resource: number, soft: number, hard: number) => void;
   readonly tryLock: (fd: number) => boolean;
   readonly applyFilter: (filter: Uint8Array) => void;
+  readonly readProcess: ReadProcess;
+  readonly listProcesses: ListProcesses;
   readonly limitNumbers: Readonly<Record<ResourceName, number>>;
-};
+} & ProcessEventCalls &
+  FileHashCalls;
 
-const ADDON_FUNCTIONS = ['peerCredentials', 'sendDatagram', 'getLimit', 'setLimit', 'tryLock', 'applyFilter'];
+const ADDON_FUNCTIONS = [
+  'peerCredentials',
+  'sendDatagram',
+  'getLimit',
+  'setLimit',
+  'tryLock',
+  'applyFilter',
+  'openProcessEvents',
+  'startProcessEvents',
+  'drainProcessEvents',
+  'countProcessEvents',
+  'stopProcessEvents',
+  'keepAcrossExec',
+  'readProcess',
+  'listProcesses',
+  'hashFile',
+  'cancelHash',
+];
 
 /** Whether what was loaded is an addon of this version: an old file must not be called with new arguments. */
 export function isAddon(exports: Readonly<Record<string, unknown>>): exports is Addon {
@@ -93,6 +121,16 @@ export function bindNative(addon: Addon, arch: Arch): Native {
   return {
     peerCredentials: addon.peerCredentials,
     lockFile: addon.tryLock,
+    openProcessEvents: addon.openProcessEvents,
+    startProcessEvents: addon.startProcessEvents,
+    drainProcessEvents: addon.drainProcessEvents,
+    countProcessEvents: addon.countProcessEvents,
+    stopProcessEvents: addon.stopProcessEvents,
+    keepAcrossExec: addon.keepAcrossExec,
+    readProcess: addon.readProcess,
+    listProcesses: addon.listProcesses,
+    hashFile: addon.hashFile,
+    cancelHash: addon.cancelHash,
     notify: (message) => notify(addon, message),
     getResourceLimit(resource) {
       const [soft, hard] = addon.getLimit(limitNumber(addon, resource));

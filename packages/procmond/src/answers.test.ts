@@ -5,6 +5,7 @@ import { SOCKET_ROLES } from '@sentineld/model/request';
 import type { Peer } from '@sentineld/runtime/ipc/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { answer, type AnswerContext, type ProcmondHealth } from './answers.ts';
+import type { CollectionHealth } from './collection-health.ts';
 import type { CollectorState } from './collector.ts';
 import { createFakes, ledgerError, type Fakes } from './fixtures/fakes.fixture.ts';
 
@@ -24,6 +25,15 @@ const LAST: NonNullable<CollectorState['last']> = {
   events: NO_EVENTS,
 };
 
+const COLLECTION: CollectionHealth = {
+  events: { tier: 'kernel', reasons: [], total: NO_EVENTS, queued: 0, spilled: 0 },
+  budget: { level: 0, word: 'normal', cpuPercent: 1, rssBytes: 1, limits: { cpuPercent: 5, memoryBytes: 104_857_600 } },
+  storage: { sizeBytes: 4096, walBytes: 0, paused: null, oldestScanMs: 1000, newestScanMs: 1000 },
+  hashing: { pending: 6, paused: false },
+  notes: [],
+  stall: null,
+};
+
 beforeEach(() => void vi.spyOn(Date, 'now').mockReturnValue(101_000));
 afterEach(() => vi.restoreAllMocks());
 
@@ -31,8 +41,11 @@ function context(fakes: Fakes, collector: Partial<CollectorState> = {}, unconfin
   return {
     version: '1.2.3',
     startedMs: 90_000,
-    intervalMs: 2000,
-    collector: { scans: 4, last: LAST, failure: null, ...collector },
+    watch: {
+      collector: { state: { scans: 4, last: LAST, failure: null, ...collector } },
+      intervalMs: () => 2000,
+      health: () => COLLECTION,
+    },
     events: fakes.events,
     ledger: fakes.ledger,
     privileges: {
@@ -40,6 +53,7 @@ function context(fakes: Fakes, collector: Partial<CollectorState> = {}, unconfin
       seesOtherUsers: true,
       unconfined,
       native: null,
+      events: { tier: 'kernel', descriptors: [], reasons: [] },
     },
   };
 }
@@ -60,7 +74,7 @@ describe('health', () => {
       intervalMs: 2000,
       scans: 4,
       lastScan: LAST,
-      hashesPending: 6,
+      collection: COLLECTION,
       ledger: { sequence: 7, entryHash: 'ab' },
       privileges: given.privileges.proof,
       hostId: 'host',

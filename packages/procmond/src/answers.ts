@@ -6,6 +6,7 @@ import type { AppendReply, Request } from '@sentineld/model/request';
 import type { Peer } from '@sentineld/runtime/ipc/server';
 import type { EventsWriter } from '@sentineld/store/events/writer';
 import type { LedgerWriter } from '@sentineld/store/ledger/writer';
+import { collectionDegradations, collectionFailures, type CollectionHealth } from './collection-health.ts';
 import type { CollectorState } from './collector.ts';
 import type { SettledPrivileges } from './settle-privileges.ts';
 
@@ -21,7 +22,7 @@ export type ProcmondHealth = {
   readonly intervalMs: number;
   readonly scans: number;
   readonly lastScan: CollectorState['last'];
-  readonly hashesPending: number;
+  readonly collection: CollectionHealth;
   readonly ledger: { readonly sequence: number; readonly entryHash: string };
   readonly privileges: SettledPrivileges['proof'];
   readonly hostId: string;
@@ -30,9 +31,12 @@ export type ProcmondHealth = {
 export type AnswerContext = {
   readonly version: string;
   readonly startedMs: number;
-  readonly intervalMs: number;
-  readonly collector: Readonly<CollectorState>;
-  readonly events: EventsWriter;
+  readonly watch: {
+    readonly collector: { readonly state: Readonly<CollectorState> };
+    readonly intervalMs: () => number;
+    readonly health: () => CollectionHealth;
+  };
+  readonly events: Pick<EventsWriter, 'hostId'>;
   readonly ledger: LedgerWriter;
   readonly privileges: SettledPrivileges;
 };
@@ -59,7 +63,10 @@ export function answer(context: AnswerContext, request: Request, peer: Peer): Pr
 }
 
 function health(context: AnswerContext): ProcmondHealth {
-  const { collector, ledger, privileges } = context;
+  const { watch, ledger, privileges } = context;
+  const collector = watch.collector.state;
+  const collection = watch.health();
+  const intervalMs = watch.intervalMs();
   const ledgerFailure = ledger.failure();
   const overdueMs = Date.now() - (collector.last?.timestampMs ?? context.startedMs);
   const failures = [
@@ -67,12 +74,14 @@ function health(context: AnswerContext): ProcmondHealth {
       ? []
       : [`scans cannot be stored since ${new Date(collector.failure.sinceMs).toISOString()}: ${collector.failure.message}`]),
     ...(ledgerFailure === null ? [] : [`the ledger takes no entries: ${ledgerFailure.message}`]),
-    ...(overdueMs > 3 * context.intervalMs + 5000 ? [`the newest scan is ${Math.round(overdueMs / 1000)} s old`] : []),
+    ...collectionFailures(collection),
+    ...(overdueMs > 3 * intervalMs + 5000 ? [`the newest scan is ${Math.round(overdueMs / 1000)} s old`] : []),
   ];
   const reduced = collector.last?.reducedVisibility ?? null;
   const degradations = [
     ...(privileges.unconfined === null ? [] : [`system calls that are not needed stay open: ${privileges.unconfined}`]),
     ...(reduced === null ? [] : [`reduced visibility: ${reduced}`]),
+    ...collectionDegradations(collection, collector.last?.events ?? null, Date.now()),
   ];
   const head = ledger.head();
   return {
@@ -83,10 +92,10 @@ function health(context: AnswerContext): ProcmondHealth {
     startedMs: context.startedMs,
     state: failures.length > 0 ? 'failing' : degradations.length > 0 ? 'degraded' : 'ok',
     problems: [...failures, ...degradations],
-    intervalMs: context.intervalMs,
+    intervalMs,
     scans: collector.scans,
     lastScan: collector.last,
-    hashesPending: context.events.executables.counts().pending,
+    collection,
     ledger: { sequence: head.sequence, entryHash: head.entryHash },
     privileges: privileges.proof,
     hostId: context.events.hostId,

@@ -1,4 +1,4 @@
-import { NO_EVENTS } from '@sentineld/model/process-event';
+import { NO_EVENTS, type EventCoverage } from '@sentineld/model/process-event';
 import { ScanCompletedSchema } from '@sentineld/model/reply';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -8,10 +8,19 @@ import { createFakes, ledgerError, scanOf, type Fakes } from './fixtures/fakes.f
 afterEach(() => vi.restoreAllMocks());
 
 function collect(fakes: Fakes, onScan: (scan: ScanCompleted) => void = () => undefined, intervalMs = 1000): Collector {
-  return createCollector({ ...fakes, intervalMs, onScan });
+  return createCollector({ ...fakes, intervalMs: () => intervalMs, onScan, onTurn: () => undefined });
 }
 
-const ROUND = ['append process_scan_start', 'scan', 'record scan- poll', 'append process_scan_complete'];
+const ROUND = [
+  'check',
+  'append process_scan_start',
+  'flush',
+  'scan',
+  'record scan- poll',
+  'stored',
+  'end interval',
+  'append process_scan_complete',
+];
 
 describe('a scan', () => {
   it('is framed by two entries of the ledger, and told once it is on disk', () => {
@@ -60,6 +69,8 @@ describe('a scan', () => {
       vanished: 4,
       errors: 5,
       rows_written: 11,
+      execs: 0,
+      exits: 0,
     });
     expect(fakes.logged[0]).toMatchObject({
       name: 'scan.completed',
@@ -124,6 +135,96 @@ describe('a scan that fails', () => {
     expect(collector.scanOnce()).not.toBeNull();
     expect(collector.state).toMatchObject({ scans: 1, failure: null });
     expect(fakes.logged).toContainEqual(expect.objectContaining({ level: 'error', fields: { error: 'listener' } }));
+  });
+});
+
+describe('the events of an interval', () => {
+  const LOSS: EventCoverage = { ...NO_EVENTS, tier: 'kernel', execs: 40, exits: 39, lost: 3, overruns: 1, argvMissed: 2, stored: 79 };
+
+  it('are stored and told with the scan that ends it, and a loss is an entry of its own', () => {
+    const fakes = createFakes();
+    fakes.interval = LOSS;
+    const completed = collect(fakes).scanOnce();
+    expect(completed?.events).toEqual(LOSS);
+    expect(fakes.done).toContain('record scan- kernel');
+    expect(fakes.entries.map(({ action }) => action)).toEqual(['process_scan_start', 'process_scan_complete', 'events_lost']);
+    expect(fakes.entries[1]?.data).toMatchObject({ execs: 40, exits: 39 });
+    const { correlationId } = completed ?? {};
+    expect(fakes.entries[2]?.data).toEqual({
+      correlation_id: correlationId,
+      tier: 'kernel',
+      lost: 3,
+      overruns: 1,
+      dropped: 0,
+      argv_missed: 2,
+    });
+  });
+
+  it('belong to the next scan where this one could not be stored', () => {
+    const fakes = createFakes();
+    fakes.failing.set('record', new Error('x'));
+    const collector = collect(fakes);
+    collector.scanOnce();
+    expect(fakes.done).not.toContain('end interval');
+    fakes.failing.clear();
+    collector.scanOnce();
+    expect(fakes.done.filter((step) => step === 'end interval')).toHaveLength(1);
+  });
+});
+
+describe('storage that is paused', () => {
+  it('is told what failed, and that a scan was stored again', () => {
+    const fakes = createFakes();
+    fakes.failing.set('record', new Error('full'));
+    const collector = collect(fakes);
+    collector.scanOnce();
+    expect(fakes.done.slice(-2)).toEqual(['record scan- poll', 'failed']);
+    fakes.failing.clear();
+    fakes.pause = { kind: 'no_room', reason: 'full', sinceMs: 0 };
+    fakes.done.length = 0;
+    fakes.entries.length = 0;
+    collector.scanOnce();
+    expect(fakes.done.filter((step) => step !== 'flush')).toEqual([
+      'check',
+      'scan',
+      'record scan- poll',
+      'stored',
+      'end interval',
+      'append process_scan_start',
+      'append process_scan_complete',
+    ]);
+  });
+
+  it('is left alone, and nothing is scanned, while its log cannot be emptied', () => {
+    const fakes = createFakes();
+    fakes.failing.set('check', new Error('the log is held'));
+    const collector = collect(fakes);
+    expect(collector.scanOnce()).toBeNull();
+    expect(fakes.done).toEqual(['check']);
+    expect(collector.state.failure?.message).toBe('the log is held');
+  });
+});
+
+describe('a source that has to prepare', () => {
+  it('is waited for, and scanned also where it could not', async () => {
+    const fakes = createFakes();
+    let fail = false;
+    const source = {
+      scan: fakes.source.scan,
+      prepare: async () => void (fail ? await Promise.reject(new Error('x')) : fakes.done.push('prepare')),
+    };
+    const collector = createCollector({ ...fakes, source, intervalMs: () => 5, onScan: () => undefined, onTurn: () => undefined });
+    collector.start();
+    expect(fakes.done).toEqual(['prepare']);
+    await expect.poll(() => collector.state.scans).toBeGreaterThan(1);
+    fail = true;
+    const scans = collector.state.scans;
+    await expect.poll(() => collector.state.scans).toBeGreaterThan(scans + 1);
+    collector.stop();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const stoppedAt = collector.state.scans;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(collector.state.scans).toBe(stoppedAt);
   });
 });
 

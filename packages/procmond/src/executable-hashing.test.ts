@@ -1,36 +1,37 @@
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutableFile } from '@sentineld/model/process';
+import { NO_EVENTS } from '@sentineld/model/process-event';
+import { loadNative } from '@sentineld/native/addon';
 import type { HashResult } from '@sentineld/store/events/executable-table';
+import { openEventsWriter, type EventsWriter } from '@sentineld/store/events/writer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createExecutableHashing, hashFile } from './executable-hashing.ts';
+import { createExecutableHashing, type ExecutableHashing, type HashingOptions } from './executable-hashing.ts';
 import { gatherCrew } from './sources/fixtures/crew.fixture.ts';
-import { createLinuxProcSource } from './sources/linux-proc.ts';
+import { createTestSource } from './sources/fixtures/test-source.fixture.ts';
+import type { HashEngine, HashJob, StartHashEngine } from './hash-worker/hash-file.ts';
+import { startHashWorker } from './hash-worker/thread.ts';
 
 const LIMIT = 100_000_000;
-const buffer = Buffer.alloc(4096);
-const never = (): boolean => false;
+const UNLIMITED = 17_179_869_184;
+const addon = loadNative();
+if (!addon.available) console.log(`executable-hashing.test.ts: ${addon.reason}: only a Worker hashes`);
+/** What `native` is, and how many threads named hash-worker are at work then. */
+const engines: [string, HashingOptions['native'], number][] = [['a Worker', null, 1]];
+if (addon.available) engines.push(['a thread of the pool', addon.native, 0]);
 
 let directory = '';
-let path = '';
+const running: ExecutableHashing[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'sentineld-hashing-'));
-  path = join(directory, 'file');
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  for (const hashing of running.splice(0)) hashing.stop();
+  await expect.poll(threads).toBe(0);
+  rmSync(directory, { recursive: true });
+});
 
 function fileAt(at: string): ExecutableFile {
   const status = statSync(at, { bigint: true });
@@ -44,200 +45,296 @@ function fileAt(at: string): ExecutableFile {
   };
 }
 
-function make(content: Uint8Array | string, at = path): ExecutableFile {
-  writeFileSync(at, content);
-  return fileAt(at);
+function make(name: string, content: Uint8Array | string = name): ExecutableFile {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return fileAt(path);
 }
 
 const sha256 = (content: Uint8Array | string): HashResult => ({ sha256: createHash('sha256').update(content).digest('hex') });
-const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-describe('hashFile', () => {
-  it.each([0, 1, 4095, 4096, 4097, 100_000])('is SHA-256 of a content of %d bytes', async (length) => {
-    const content = randomBytes(length);
-    const before = descriptors();
-    expect(await hashFile(path, make(content), LIMIT, buffer, never)).toEqual(sha256(content));
-    expect(descriptors()).toBe(before);
-  });
-
-  it('lets other work run between chunks', async () => {
-    let turns = 0;
-    const timer = setInterval(() => turns++, 0);
-    const counting = (): void => {
-      turns++;
-      if (turns < 1000) setImmediate(counting);
-    };
-    setImmediate(counting);
-    await hashFile(path, make(randomBytes(4096 * 50)), LIMIT, buffer, never);
-    clearInterval(timer);
-    expect(turns).toBeGreaterThanOrEqual(50);
-    turns = 1000;
-  });
-
-  it('gives nothing for a file that was replaced, written, touched or removed', async () => {
-    const file = make('original');
-    rmSync(path);
-    expect(await hashFile(path, file, LIMIT, buffer, never)).toBeNull();
-    make('another file of this name');
-    expect(await hashFile(path, file, LIMIT, buffer, never)).toBeNull();
-    const written = make('12345678');
-    make('87654321');
-    utimesSync(path, 1, 1);
-    expect(await hashFile(path, written, LIMIT, buffer, never)).toBeNull();
-    expect(await hashFile(path, { ...fileAt(path), dev: '0' }, LIMIT, buffer, never)).toBeNull();
-    expect(await hashFile(path, { ...fileAt(path), sizeBytes: 9 }, LIMIT, buffer, never)).toBeNull();
-  });
-
-  it('gives nothing for one that grows while it is read, and does not follow it for ever', async () => {
-    const file = make(randomBytes(4096 * 4));
-    let looks = 0;
-    const grow = (): boolean => {
-      appendFileSync(path, randomBytes(4096));
-      return ++looks > 1000;
-    };
-    expect(await hashFile(path, file, LIMIT, buffer, grow)).toBeNull();
-    expect(looks).toBeLessThan(10);
-  });
-
-  it('stops in the middle', async () => {
-    const file = make(randomBytes(4096 * 50));
-    let looks = 0;
-    const before = descriptors();
-    expect(await hashFile(path, file, LIMIT, buffer, () => ++looks === 5)).toBeNull();
-    expect(looks).toBe(5);
-    expect(descriptors()).toBe(before);
-  });
-
-  it('says why there is none', async () => {
-    const file = make('12345');
-    expect(await hashFile(path, file, 4, buffer, never)).toEqual({ error: 'larger than 4 bytes' });
-    expect(await hashFile(path, file, 5, buffer, never)).toEqual(sha256('12345'));
-    mkdirSync(join(directory, 'd'));
-    expect(await hashFile(join(directory, 'd'), fileAt(join(directory, 'd')), LIMIT, buffer, never)).toEqual({
-      error: 'not an ordinary file',
-    });
-    const device = await hashFile('/dev/zero', fileAt('/dev/zero'), LIMIT, buffer, never);
-    expect(device).toEqual({ error: 'not an ordinary file' });
-  });
-
-  it.skipIf(process.getuid?.() === 0)('says that it may not be read (needs an unprivileged user)', async () => {
-    const file = make('secret');
-    chmodSync(path, 0o000);
-    expect(await hashFile(path, file, LIMIT, buffer, never)).toEqual({ error: 'EACCES' });
-  });
-
-  it('reads a deleted file through a process that runs it', async () => {
-    const crew = gatherCrew();
-    const source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+/** How many threads of this process hash: Node gives them the name of their worker. */
+function threads(): number {
+  const names = readdirSync('/proc/self/task').map((tid) => {
     try {
-      const program = crew.copyOfSleep('gone');
-      const { pid } = crew.start(program, ['1000']);
-      const look = () => source.scan().processes.find((process) => process.pid === pid)?.image;
-      await expect.poll(() => look()?.exe?.path).toBe(program);
-      rmSync(program);
-      const image = look();
-      expect(image?.exeDeleted).toBe(true);
-      const exe = image?.exe ?? fileAt('/dev/null');
-      const through = source.openPathOf(exe) ?? '';
-      expect(await hashFile(through, exe, LIMIT, buffer, never)).toEqual(sha256(readFileSync('/bin/sleep')));
-    } finally {
-      source.close();
-      await crew.close();
+      return readFileSync(`/proc/self/task/${tid}/comm`, 'latin1');
+    } catch {
+      // It ended while they were listed.
+      return '';
     }
+  });
+  return names.filter((name) => name === 'hash-worker\n').length;
+}
+
+/** Whether a file of the directory is open: whoever hashes is at it. */
+function isOpen(name: string): boolean {
+  return readdirSync('/proc/self/fd').some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`) === join(directory, name);
+    } catch {
+      // It was closed while they were listed.
+      return false;
+    }
+  });
+}
+
+/** A table of files that are pending until they are recorded, and what became of them. */
+function hashingOf(files: readonly ExecutableFile[], changes: Partial<HashingOptions> = {}) {
+  const pending = files.map((file, index) => ({ id: index + 1, file }));
+  const recorded: [number, HashResult][] = [];
+  const errors: unknown[] = [];
+  const asked: string[] = [];
+  const hashing = createExecutableHashing({
+    executables: {
+      pending: () => pending.filter(({ id }) => !recorded.some(([done]) => done === id)),
+      recordHash: (id, result) => void recorded.push([id, result]),
+    },
+    openPathOf: ({ path }) => {
+      asked.push(path);
+      return path;
+    },
+    fileLimitBytes: LIMIT,
+    bytesPerSecond: UNLIMITED,
+    onError: (cause) => errors.push(cause),
+    native: null,
+    ...changes,
+  });
+  running.push(hashing);
+  /** Wakes it again and again until so many are recorded. */
+  const until = async (count: number): Promise<void> => {
+    await expect
+      .poll(() => {
+        hashing.wake();
+        return recorded.length;
+      })
+      .toBe(count);
+  };
+  return { pending, recorded, errors, asked, hashing, until };
+}
+
+/** A thread of the test's making: it answers what it is told to. */
+function fakeThread(answer: (path: string) => Promise<Awaited<ReturnType<HashEngine['hash']>>>) {
+  const counts = { started: 0, closed: 0 };
+  const startEngine: StartHashEngine = () => {
+    counts.started++;
+    return { hash: ({ path }) => answer(path), close: () => void counts.closed++ };
+  };
+  return { counts, startEngine };
+}
+
+describe.each(engines)('what is pending, with %s', (_name, native, workers) => {
+  it('is hashed once, by one thread at most of its own, and more of it when it is woken again', async () => {
+    const { pending, recorded, asked, hashing, errors, until } = hashingOf([make('a'), make('b'), make('c')], { native });
+    hashing.wake();
+    hashing.wake();
+    await expect
+      .poll(() => recorded)
+      .toEqual([
+        [1, sha256('a')],
+        [2, sha256('b')],
+        [3, sha256('c')],
+      ]);
+    expect(asked).toHaveLength(3);
+    expect(threads()).toBe(workers);
+    pending.push({ id: 4, file: make('d') });
+    await until(4);
+    expect([recorded[3], hashing.bytesRead(), errors]).toEqual([[4, sha256('d')], 4, []]);
+  });
+
+  it('is hashed while this thread does something else', async () => {
+    const content = randomBytes(20_000_000);
+    const { recorded, hashing } = hashingOf([make('large', content)], { native });
+    let turns = 0;
+    hashing.wake();
+    await expect
+      .poll(
+        () => {
+          turns++;
+          return recorded.length;
+        },
+        { interval: 1 },
+      )
+      .toBe(1);
+    expect(turns).toBeGreaterThan(1);
+    expect(recorded).toEqual([[1, sha256(content)]]);
+  });
+
+  it('stays so where nobody runs it any more or it was replaced; what cannot be read is recorded', async () => {
+    const files = ['gone', 'replaced', 'vanished', 'device', 'larger', 'fine'].map((name) => make(name));
+    rmSync(join(directory, 'replaced'));
+    make('replaced', 'another');
+    rmSync(join(directory, 'vanished'));
+    const { recorded, until, hashing } = hashingOf(
+      files.map((file) => (file.path.endsWith('device') ? fileAt('/dev/zero') : file)),
+      { native, openPathOf: (file) => (file.path.endsWith('gone') ? null : file.path), fileLimitBytes: 4 },
+    );
+    hashing.wake();
+    await until(3);
+    expect(recorded).toEqual([
+      [4, { error: 'not an ordinary file' }],
+      [5, { error: 'larger than 4 bytes' }],
+      [6, sha256('fine')],
+    ]);
+    expect(hashing.bytesRead()).toBe(4);
+  });
+
+  it('is tried less and less often where it is not what was seen', async () => {
+    const tried: string[] = [];
+    const { startEngine } = fakeThread(async (path) => {
+      tried.push(path);
+      return { result: null, bytesRead: 0 };
+    });
+    const { hashing } = hashingOf([make('changed')], { startEngine });
+    for (let wake = 0; wake < 100; wake++) {
+      hashing.wake();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // At wakes 1, 3, 6, 11, 20, 37 and 70.
+    expect(tried).toHaveLength(7);
+  });
+
+  it('is read no faster than it may', async () => {
+    // Each piece takes 4 s at this rate.
+    const content = randomBytes(4 * 262_144);
+    const { recorded, hashing } = hashingOf([make('slow', content), make('next')], { native, bytesPerSecond: 65_536 });
+    hashing.wake();
+    await expect.poll(() => isOpen('slow')).toBe(true);
+    expect([recorded, hashing.bytesRead()]).toEqual([[], 0]);
+    hashing.stop();
+    await expect.poll(() => isOpen('slow')).toBe(false);
+  });
+
+  it('is not read while hashing is paused, and what was interrupted is hashed afterwards', async () => {
+    const content = randomBytes(2_000_000);
+    const { recorded, hashing, asked } = hashingOf([make('slow', content)], { native, bytesPerSecond: 1_000_000 });
+    hashing.wake();
+    await expect.poll(() => isOpen('slow')).toBe(true);
+    hashing.pause(true);
+    await expect.poll(() => isOpen('slow')).toBe(false);
+    await expect.poll(threads).toBe(0);
+    hashing.wake();
+    expect([recorded, asked.length, threads()]).toEqual([[], 1, 0]);
+    // Until what was interrupted has said so, it is not begun again.
+    await expect
+      .poll(() => {
+        hashing.pause(true);
+        hashing.pause(false);
+        return asked.length;
+      })
+      .toBeGreaterThan(1);
+    await expect.poll(() => recorded).toEqual([[1, sha256(content)]]);
+  });
+
+  it('is not recorded after it was stopped, nor begun again', async () => {
+    const { recorded, hashing, asked } = hashingOf([make('slow', randomBytes(2_000_000))], { native, bytesPerSecond: 65_536 });
+    hashing.wake();
+    await expect.poll(() => isOpen('slow')).toBe(true);
+    hashing.stop();
+    await expect.poll(() => isOpen('slow')).toBe(false);
+    await expect.poll(threads).toBe(0);
+    hashing.wake();
+    hashing.pause(true);
+    hashing.pause(false);
+    expect([recorded, asked.length, threads()]).toEqual([[], 1, 0]);
   });
 });
 
-describe('createExecutableHashing', () => {
-  type Table = {
-    readonly pending: { readonly id: number; readonly file: ExecutableFile }[];
-    readonly recorded: [number, HashResult][];
-    asked: number;
-  };
-
-  function hashingOf(files: readonly ExecutableFile[], openPathOf: (file: ExecutableFile) => string | null = ({ path: at }) => at) {
-    const table: Table = { pending: files.map((file, index) => ({ id: index + 1, file })), recorded: [], asked: 0 };
-    const errors: unknown[] = [];
-    const idle: (() => void)[] = [];
-    const hashing = createExecutableHashing({
-      executables: {
-        pending: () => {
-          table.asked++;
-          return table.pending.filter(({ id }) => !table.recorded.some(([done]) => done === id));
-        },
-        recordHash: (id, result) => {
-          table.recorded.push([id, result]);
-          if (table.recorded.length === files.length) for (const resolve of idle.splice(0)) resolve();
-        },
-      },
-      openPathOf,
-      fileLimitBytes: LIMIT,
-      onError: (cause) => errors.push(cause),
-    });
-    return { table, errors, hashing };
-  }
-
-  it('hashes all that is pending, once, and more when it is woken again', async () => {
-    const files = ['a', 'b', 'c'].map((name) => make(name, join(directory, name)));
-    const { table, hashing } = hashingOf(files);
+describe('a Worker', () => {
+  it('ends when there was nothing to do for a while, and is there again when there is', async () => {
+    const { pending, recorded, hashing } = hashingOf([make('a')], { idleMs: 10 });
     hashing.wake();
+    await expect.poll(() => recorded.length).toBe(1);
+    await expect.poll(threads).toBe(0);
+    pending.push({ id: 2, file: make('b') });
     hashing.wake();
-    await expect.poll(() => table.recorded.length).toBe(3);
-    expect(table.recorded).toEqual(files.map((_file, index) => [index + 1, sha256(['a', 'b', 'c'][index] ?? '')]));
-    expect(table.asked).toBe(1);
-    table.pending.push({ id: 4, file: make('d', join(directory, 'd')) });
-    await expect
-      .poll(() => {
-        hashing.wake();
-        return table.recorded.length;
-      })
-      .toBe(4);
-    expect(table.recorded.map(([id]) => id)).toEqual([1, 2, 3, 4]);
+    await expect.poll(() => recorded.length).toBe(2);
   });
 
-  it('leaves pending what nobody runs any more or was replaced, and records what cannot be read', async () => {
-    const files = ['gone', 'replaced', 'large', 'fine'].map((name) => make(name, join(directory, name)));
-    rmSync(join(directory, 'replaced'));
-    make('another', join(directory, 'replaced'));
-    const { table, hashing } = hashingOf(
-      files.map((file) => (file.path.endsWith('large') ? fileAt('/dev/zero') : file)),
-      (file) => (file.path.endsWith('gone') ? null : file.path),
-    );
-    hashing.wake();
-    await expect.poll(() => table.recorded.length).toBe(2);
-    expect(table.recorded).toEqual([
-      [3, { error: 'not an ordinary file' }],
-      [4, sha256('fine')],
+  it('is started again at the next wake after it died, which is told once', async () => {
+    let started = 0;
+    const startEngine: StartHashEngine = (settings) => {
+      const isFirst = ++started === 1;
+      const thread = startHashWorker(settings);
+      // What no caller sends: the thread cannot even look at it.
+      return isFirst ? { ...thread, hash: () => thread.hash(null as unknown as HashJob) } : thread;
+    };
+    const { errors, until, recorded } = hashingOf([make('x')], { startEngine });
+    await until(1);
+    expect(recorded).toEqual([[1, sha256('x')]]);
+    expect(errors).toEqual([expect.objectContaining({ code: 'internal.bug', message: expect.stringContaining('the thread that hashes') })]);
+    expect(started).toBe(2);
+  });
+
+  it('tells once, however often it dies, and gives up the file that it dies on', async () => {
+    const { counts, startEngine } = fakeThread(async (path) => {
+      if (path.endsWith('poison')) throw new Error('out of memory');
+      return { result: { sha256: 'ab' }, bytesRead: 1 };
+    });
+    const { errors, recorded, until } = hashingOf([make('poison'), make('fine')], { startEngine });
+    await until(2);
+    expect(recorded).toEqual([
+      [1, { error: 'the thread that hashes ended on it' }],
+      [2, { sha256: 'ab' }],
     ]);
+    expect(errors).toEqual([new Error('out of memory')]);
+    expect(counts.started).toBe(3);
   });
 
-  it('records nothing after it was stopped, and does not start again', async () => {
-    const file = make(randomBytes(262_144 * 20));
-    const { table, hashing } = hashingOf([file]);
-    hashing.wake();
-    hashing.stop();
-    const later = hashingOf([file]);
-    later.hashing.wake();
-    await expect.poll(() => later.table.recorded.length).toBe(1);
-    hashing.wake();
-    expect(table.recorded).toEqual([]);
-    expect(table.asked).toBe(1);
-  });
-
-  it('tells what goes wrong, and works on when it is woken again', async () => {
-    const file = make('x');
+  it('works on after an error of the store', async () => {
     let broken = true;
-    const { table, errors, hashing } = hashingOf([file], ({ path: at }) => {
-      if (broken) throw new Error('database is locked');
-      return at;
+    const { errors, until, recorded } = hashingOf([make('x')], {
+      openPathOf: ({ path }) => {
+        if (broken) throw new Error('database is locked');
+        return path;
+      },
     });
-    hashing.wake();
-    await expect.poll(() => errors).toEqual([new Error('database is locked')]);
-    broken = false;
     await expect
       .poll(() => {
-        hashing.wake();
-        return table.recorded;
+        running.at(-1)?.wake();
+        return errors;
       })
-      .toEqual([[1, sha256('x')]]);
+      .toEqual([new Error('database is locked')]);
+    broken = false;
+    await until(1);
+    expect(recorded).toEqual([[1, sha256('x')]]);
+  });
+});
+
+describe.each(engines)('with a real source and a real store, and %s', (_name, native) => {
+  it('hashes what runs, deleted or not, and nothing again after a restart', async () => {
+    const crew = gatherCrew();
+    const path = join(directory, 'events.db');
+    const run = { startTimeMs: 1, bootId: 'boot', hostname: 'h', osName: 'o', osVersion: '1', collectorVersion: '0', configHash: 'c' };
+    const programs = ['kept', 'deleted'].map((name) => crew.copyOfSleep(name));
+    const own = new Set(programs.map((program) => crew.start(program, ['1000']).pid));
+    rmSync(programs[1] ?? '');
+    /** Scans, stores, hashes until nothing is pending, and gives the bytes that were read. */
+    const work = async (): Promise<number> => {
+      const source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+      const events: EventsWriter = openEventsWriter(path, run);
+      const store = (): void => {
+        const scan = source.scan();
+        events.recordScan({ ...scan, processes: scan.processes.filter(({ pid }) => own.has(pid)) }, 'scan', 'poll', NO_EVENTS);
+      };
+      store();
+      const { hashing } = hashingOf([], { executables: events.executables, openPathOf: source.openPathOf, native });
+      await expect
+        .poll(() => {
+          hashing.wake();
+          return events.executables.counts();
+        })
+        .toEqual({ pending: 0, unreadable: 0 });
+      hashing.stop();
+      events.stop();
+      source.close();
+      return hashing.bytesRead();
+    };
+    try {
+      const size = statSync(programs[0] ?? '').size;
+      expect(await work()).toBe(2 * size);
+      expect(await work()).toBe(0);
+    } finally {
+      await crew.close();
+    }
   });
 });

@@ -2,6 +2,7 @@
  * `procmond run`: from configuration to a collecting daemon, and back to a store that readers can go on reading.
  */
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import { createRedactor } from '@sentineld/model/redact';
 import type { Request } from '@sentineld/model/request';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
@@ -18,12 +19,10 @@ import { VERSION } from '@sentineld/runtime/version';
 import { openEventsWriter, type EventsWriter } from '@sentineld/store/events/writer';
 import { openLedgerWriter, type LedgerWriter } from '@sentineld/store/ledger/writer';
 import { answer, type AnswerContext } from './answers.ts';
-import { createCollector, type Collector } from './collector.ts';
-import { createExecutableHashing } from './executable-hashing.ts';
 import { readHostFacts } from './host-facts.ts';
 import { settlePrivileges, type SettledPrivileges } from './settle-privileges.ts';
-import { createLinuxProcSource } from './sources/linux-proc.ts';
-import type { ProcessSource } from './sources/process-source.ts';
+import { createProcessSource } from './sources/platform-source.ts';
+import { createWatch, type Watch } from './watch.ts';
 
 export type RunOptions = LoadOptions & {
   readonly once: boolean;
@@ -40,71 +39,60 @@ export async function run(options: RunOptions): Promise<void> {
   const loaded = loadConfig(options);
   const { config } = loaded;
   const paths = statePaths(config.state_dir);
-  const privileges = settlePrivileges(loaded, paths, options.programArguments);
+  const privileges = settlePrivileges({ loaded, paths, programArguments: options.programArguments, wantsEvents: !options.once });
   const log = createLogger('procmond', config.log.level);
   const lock = takeStateLock(`${paths.eventsDir}/procmond.lock`, 'procmond');
   const stores = openStores(loaded, paths, privileges);
-  const source = createLinuxProcSource({
+  const redact = createRedactor(config.collection.redact);
+  const source = await createProcessSource(process.platform, {
     openFileLimit: openFileLimit(privileges),
     argvLimitBytes: config.collection.argv_limit,
+    redact,
+    native: privileges.native,
   });
   const servers: SocketServer[] = [];
-  const collector = createCollector({
-    source,
-    events: stores.events,
-    ledger: stores.ledger,
+  const watch = createWatch({
+    ...stores,
+    loaded,
+    paths,
+    privileges,
     log,
-    intervalMs: config.collection.interval,
+    source,
+    redact,
     onScan: (scan) => {
       for (const server of servers) server.publish(scan);
-      if (config.collection.hash) hashing.wake();
     },
   });
-  const hashing = createExecutableHashing({
-    executables: stores.events.executables,
-    openPathOf: source.openPathOf,
-    fileLimitBytes: config.collection.hash_file_limit,
-    onError: (cause) => log.error({ error: messageOf(cause) }, 'hashing.failed'),
-  });
   const refusals = createRefusalLog((data) => recordRefusal(stores.ledger, log, data));
-  const daemon: Daemon = { log, lock, source, collector, servers, refusals, ...stores };
-  if (options.once) {
-    const scan = collector.scanOnce();
-    const isWritten = await new Promise<boolean>((resolve) => {
-      process.stdout.write(`${JSON.stringify(scan)}\n`, (cause) =>
-        resolve(cause === null || cause === undefined || errnoOf(cause) === 'EPIPE'),
-      );
-    });
-    return finish(daemon, 'once', scan === null || !isWritten ? 4 : 0);
-  }
-  const context: AnswerContext = {
-    version: VERSION,
-    startedMs: stores.startedMs,
-    intervalMs: config.collection.interval,
-    collector: collector.state,
-    events: stores.events,
-    ledger: stores.ledger,
-    privileges,
-  };
+  const daemon: Daemon = { log, lock, watch, servers, refusals, ...stores };
+  if (options.once) return finish(daemon, 'once', await scanOnce(watch));
+  const context: AnswerContext = { ...stores, version: VERSION, watch, privileges };
   servers.push(...(await openSockets(loaded, paths, context, refusals)));
   listenForStop({
     watchParent: options.supervised,
-    onStop: (reason) => {
-      hashing.stop();
-      void finish(daemon, reason, 0);
-    },
+    onStop: (reason) => void finish(daemon, reason, 0),
   });
-  collector.start();
+  watch.start();
   keepSmall();
   privileges.native?.notify('READY=1');
+}
+
+/** Prints one scan; gives the exit status. */
+async function scanOnce({ collector }: Watch): Promise<number> {
+  const scan = collector.scanOnce();
+  const isWritten = await new Promise<boolean>((resolve) => {
+    process.stdout.write(`${JSON.stringify(scan)}\n`, (cause) =>
+      resolve(cause === null || cause === undefined || errnoOf(cause) === 'EPIPE'),
+    );
+  });
+  return scan === null || !isWritten ? 4 : 0;
 }
 
 type Stores = { readonly events: EventsWriter; readonly ledger: LedgerWriter; readonly startedMs: number };
 type Daemon = Stores & {
   readonly log: Logger;
   readonly lock: StateLock;
-  readonly source: ProcessSource;
-  readonly collector: Collector;
+  readonly watch: Watch;
   readonly servers: readonly SocketServer[];
   readonly refusals: RefusalLog;
 };
@@ -178,7 +166,7 @@ function recordRefusal(ledger: LedgerWriter, log: Logger, data: RefusalRecord): 
 }
 
 async function finish(daemon: Daemon, reason: string, status: number): Promise<void> {
-  daemon.collector.stop();
+  daemon.watch.stop();
   for (const server of daemon.servers) await server.close();
   daemon.refusals.flush();
   // Each whatever becomes of the others: on a full disk nothing can be moved out of the WAL, and nothing is lost there.
@@ -190,11 +178,10 @@ async function finish(daemon: Daemon, reason: string, status: number): Promise<v
     }
   };
   attempt('ledger.append_failed', () => {
-    daemon.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.collector.state.scans } }]);
+    daemon.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.watch.collector.state.scans } }]);
   });
   attempt('events.checkpoint_failed', () => daemon.events.stop());
   attempt('ledger.checkpoint_failed', () => void daemon.ledger.stop());
-  daemon.source.close();
   daemon.lock.release();
   daemon.log.info({ reason }, 'procmond.stopped');
   // Not by running out of work: that would close the databases, and readers could not open them any more.

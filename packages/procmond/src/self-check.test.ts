@@ -33,7 +33,7 @@ describe('self-check', () => {
     const { status, lines } = check();
     expect(lines[0]).toMatch(new RegExp(`^System Diagnostics: procmond ${VERSION}, Node ${process.versions.node}, `));
     const found = lines.filter((line) => /^ {2}(ok|reduced|FAILED) /.test(line)).map((line) => line.trim().replace(/^\S+\s+/, ''));
-    const subjects = ['configuration', 'state directory', '/proc', 'privileges', 'native addon', 'setpriv', 'accounts', 'scan'];
+    const subjects = ['configuration', 'state directory', '/proc', 'privileges', 'native addon', 'setpriv', 'accounts', 'events', 'scan'];
     expect(found.map((line) => line.split(':')[0])).toEqual(subjects);
     expect(lines.some((line) => line.includes('FAILED'))).toBe(false);
     expect(status).toBe(0);

@@ -13,6 +13,7 @@ import { readHolder } from '@sentineld/runtime/lifecycle/state-lock';
 import { startTicksOf } from '@sentineld/runtime/lifecycle/process-identity';
 import { VERSION } from '@sentineld/runtime/version';
 import { readHostFacts } from './host-facts.ts';
+import { closeEvents, openEvents } from './events/open-events.ts';
 import { hidesOtherUsers } from './sources/kernel-constants.ts';
 import { createLinuxProcSource } from './sources/linux-proc.ts';
 
@@ -22,7 +23,17 @@ type Finding = { readonly state: 'ok' | 'reduced' | 'failed'; readonly what: str
 export function selfCheck(load: LoadOptions, verbose: boolean, print: (text: string) => void): number {
   const facts = readHostFacts();
   print(`System Diagnostics: procmond ${VERSION}, Node ${process.versions.node}, ${facts.osName} ${facts.osVersion}\n`);
-  const findings = [configuration(load), stateDirectory(load), procFileSystem(), privileges(), addon(), setpriv(), accounts(load), scan()];
+  const findings = [
+    configuration(load),
+    stateDirectory(load),
+    procFileSystem(),
+    privileges(),
+    addon(),
+    setpriv(),
+    accounts(load),
+    events(),
+    scan(),
+  ];
   for (const finding of findings) {
     print(`  ${{ ok: 'ok      ', reduced: 'reduced ', failed: 'FAILED  ' }[finding.state]} ${displayHostText(finding.what)}\n`);
     if (verbose && finding.detail !== undefined) print(`           ${displayHostText(finding.detail)}\n`);
@@ -121,12 +132,33 @@ function accounts(load: LoadOptions): Finding {
   });
 }
 
+/** The trace instance is not tried: opening it would reset that of a procmond that runs. */
+function events(): Finding {
+  try {
+    closeEvents(openEvents('kernel'));
+    return { state: 'ok', what: "events: every exec and exit, from the kernel's process connector" };
+  } catch (cause) {
+    const reason = cause instanceof SentinelError ? cause.why : messageOf(cause);
+    return {
+      state: 'reduced',
+      what: `events: not from the kernel: ${reason}`,
+      hint: 'as root a trace instance is tried next, where tracefs is mounted',
+    };
+  }
+}
+
 function scan(): Finding {
   return attempt('scan', () => {
-    const source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+    const addon = loadNative();
+    const source = createLinuxProcSource({
+      openFileLimit: 1024,
+      argvLimitBytes: 131_072,
+      redact: (argv) => ({ argv, redacted: 0 }),
+      native: addon.available ? addon.native : null,
+    });
     const { processes, coverage, durationMs } = source.scan();
     source.close();
-    const what = `scan: ${processes.length} processes in ${durationMs.toFixed(1)} ms, found by polling; shorter lives than the interval are not seen`;
+    const what = `scan: ${processes.length} processes in ${durationMs.toFixed(1)} ms, found by polling`;
     const detail = `${coverage.accessible} fully visible, ${coverage.vanished} vanished, ${coverage.errors} errors`;
     return coverage.reason === null ? { state: 'ok', what, detail } : { state: 'reduced', what: `${what}; ${coverage.reason}`, detail };
   });

@@ -25,7 +25,9 @@ const world = vi.hoisted(() => ({
   ambient: 0n,
   unconfined: null as string | null,
   effective: '0',
+  inherited: null as unknown,
 }));
+const EVENTS = { tier: 'kernel', descriptors: [9], reasons: [] };
 const note =
   (name: string) =>
   (...parameters: unknown[]): void =>
@@ -65,15 +67,25 @@ vi.mock('@sentineld/runtime/lifecycle/privileges', () => ({
   },
 }));
 
+vi.mock('./events/open-events.ts', () => ({
+  EVENTS_VARIABLE: 'EVENTS',
+  inheritedEvents: () => world.inherited,
+  openEvents: (wanted: string) => {
+    world.calls.push(['openEvents', wanted]);
+    return EVENTS;
+  },
+  eventsEnvironment: (opened: unknown) => ({ EVENTS: JSON.stringify(opened) }),
+}));
+
 const { settlePrivileges } = await import('./settle-privileges.ts');
 
 const paths = statePaths('/state');
 const loaded: LoadedConfig = { config: { ...DEFAULTS, state_dir: '/state' }, origins: new Map(), files: ['/etc/x.yaml'], hash: 'h' };
-const settle = () => settlePrivileges(loaded, paths, ['run', '--once']);
+const settle = (wantsEvents = true) => settlePrivileges({ loaded, paths, programArguments: ['run', '--once'], wantsEvents });
 const steps = (): unknown[] => world.calls.map(([name]) => name);
 
 beforeEach(() => {
-  Object.assign(world, { calls: [], addon: true, ambient: 0n, unconfined: null, effective: '0' });
+  Object.assign(world, { calls: [], addon: true, ambient: 0n, unconfined: null, effective: '0', inherited: null });
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -81,8 +93,8 @@ describe('an unprivileged start', () => {
   beforeEach(() => void vi.spyOn(process, 'getuid').mockReturnValue(1000));
 
   it('makes directories of its own, then closes off, then proves', () => {
-    expect(settle()).toEqual({ proof: { ...proof, effective: '0' }, seesOtherUsers: false, unconfined: null, native });
-    expect(steps()).toEqual(['replaceProgram', 'makeStateDirs', 'confine', 'provePrivileges']);
+    expect(settle()).toEqual({ proof: { ...proof, effective: '0' }, seesOtherUsers: false, unconfined: null, native, events: EVENTS });
+    expect(steps()).toEqual(['replaceProgram', 'makeStateDirs', 'openEvents', 'confine', 'provePrivileges']);
     expect(world.calls).toContainEqual(['makeStateDirs', paths, null]);
     expect(world.calls).toContainEqual(['confine', { socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false }]);
     expect(world.calls).toContainEqual(['provePrivileges', SYS_PTRACE]);
@@ -91,7 +103,7 @@ describe('an unprivileged start', () => {
   it('leaves the directories to root where it has the one capability, and sees other users', () => {
     Object.assign(world, { ambient: SYS_PTRACE, effective: '80000' });
     expect(settle().seesOtherUsers).toBe(true);
-    expect(steps()).toEqual(['replaceProgram', 'confine', 'provePrivileges']);
+    expect(steps()).toEqual(['replaceProgram', 'openEvents', 'confine', 'provePrivileges']);
   });
 
   it('goes on where nothing can be closed off, and says why', () => {
@@ -99,7 +111,20 @@ describe('an unprivileged start', () => {
     expect(settle().unconfined).toBe('confine: ENOSYS');
     Object.assign(world, { addon: false, unconfined: 'no addon', calls: [] });
     expect(settle()).toMatchObject({ unconfined: 'no addon', native: null });
-    expect(steps()).toEqual(['makeStateDirs', 'confine', 'provePrivileges']);
+    expect(steps()).toEqual(['makeStateDirs', 'openEvents', 'confine', 'provePrivileges']);
+  });
+
+  it('takes the events that were opened before root was given up, and opens none where nobody reads them', () => {
+    world.inherited = { tier: 'trace', descriptors: [4, 5], reasons: [] };
+    expect(settle().events).toBe(world.inherited);
+    expect(steps()).not.toContain('openEvents');
+    world.inherited = null;
+    settle();
+    settle(false);
+    expect(world.calls.filter(([name]) => name === 'openEvents')).toEqual([
+      ['openEvents', 'auto'],
+      ['openEvents', 'off'],
+    ]);
   });
 });
 
@@ -110,18 +135,18 @@ describe('a start as root', () => {
     const before = process.argv;
     process.argv = ['node', '/checkout/build/programs/procmond.js', 'run', '--once'];
     try {
-      expect(settle).toThrow('did not happen');
+      expect(() => settle()).toThrow('did not happen');
     } finally {
       process.argv = before;
     }
-    expect(steps()).toEqual(['makeStateDirs', 'refuseIoUring', 'readablePrograms', 'becomeThroughSetpriv']);
+    expect(steps()).toEqual(['makeStateDirs', 'refuseIoUring', 'readablePrograms', 'openEvents', 'becomeThroughSetpriv']);
     expect(world.calls[0]?.[2]).toMatchObject({ collectorUid: 5 });
     expect(world.calls[2]?.slice(1)).toEqual(['/checkout/build/programs', 5, [7, 8], '/state/programs']);
-    expect(world.calls[3]?.slice(1)).toEqual([
+    expect(world.calls[4]?.slice(1)).toEqual([
       { uid: 5, gid: 7, supplementaryGids: [7, 8], keepSysPtrace: true },
       '/stage/node',
       [...daemonNodeArguments(), '/stage/programs/procmond.js', 'run', '--once'],
-      { SENTINELD_RESOLVED_CONFIG: expect.stringContaining('"files":["/etc/x.yaml"]') },
+      { SENTINELD_RESOLVED_CONFIG: expect.stringContaining('"files":["/etc/x.yaml"]'), EVENTS: JSON.stringify(EVENTS) },
     ]);
   });
 
@@ -129,7 +154,7 @@ describe('a start as root', () => {
     const before = process.argv;
     process.argv = ['node'];
     try {
-      expect(settle).toThrow(expect.objectContaining({ code: 'internal.bug' }));
+      expect(() => settle()).toThrow(expect.objectContaining({ code: 'internal.bug' }));
     } finally {
       process.argv = before;
     }

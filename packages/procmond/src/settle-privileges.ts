@@ -21,6 +21,7 @@ import { daemonNodeArguments } from '@sentineld/runtime/lifecycle/node-flags';
 import { replaceProgram } from '@sentineld/runtime/lifecycle/replace-program';
 import { readablePrograms } from '@sentineld/runtime/lifecycle/staging';
 import { makeStateDirs } from '@sentineld/runtime/lifecycle/state-dirs';
+import { EVENTS_VARIABLE, eventsEnvironment, inheritedEvents, openEvents, type OpenedEvents } from './events/open-events.ts';
 
 export type SettledPrivileges = {
   readonly proof: PrivilegeProof;
@@ -29,19 +30,34 @@ export type SettledPrivileges = {
   /** Null, or why calls that are not needed could not be closed off. */
   readonly unconfined: string | null;
   readonly native: Native | null;
+  /** Where process events come from: opened while there were rights for it. */
+  readonly events: OpenedEvents;
+};
+
+export type SettleOptions = {
+  readonly loaded: LoadedConfig;
+  readonly paths: StatePaths;
+  /** Of the command line, to be given again after root is given up. */
+  readonly programArguments: readonly string[];
+  /** False where nobody will read events: then none are opened. */
+  readonly wantsEvents: boolean;
 };
 
 /**
  * As root: makes the directories and starts this program again as the collector's user; does not return.
- * Otherwise: confines this process and proves what it has. Throws 'privilege.refused' where that is too much.
+ * Otherwise: confines this process and proves what it has. Throws 'privilege.refused' where that is too much, and where
+ * the one source of events that is wanted cannot be had.
  */
-export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): SettledPrivileges {
-  if (process.getuid?.() === 0) return becomeCollector(loaded, paths, programArguments);
+export function settlePrivileges(options: SettleOptions): SettledPrivileges {
+  const { paths } = options;
+  if (process.getuid?.() === 0) return becomeCollector(options);
   const addon = loadNative();
   if (addon.available) replaceProgram(addon.native);
   const ambient = threadPrivileges().some((thread) => thread.ambient === SYS_PTRACE_MASK);
   // With the capability the directories were made by root before; without it they are this user's own.
   if (!ambient) makeStateDirs(paths, null);
+  const events = inheritedEvents(process.env) ?? openWanted(options);
+  delete process.env[EVENTS_VARIABLE];
   // No sockets but Unix ones, no other program, no word to other processes: for ever, on every thread.
   const unconfined = confine({ socketFamilies: 'unix', exec: false, writeFiles: true, signalOthers: false });
   const proof = provePrivileges(SYS_PTRACE_MASK);
@@ -50,10 +66,16 @@ export function settlePrivileges(loaded: LoadedConfig, paths: StatePaths, progra
     seesOtherUsers: proof.effective === SYS_PTRACE_MASK.toString(16),
     unconfined,
     native: addon.available ? addon.native : null,
+    events,
   };
 }
 
-function becomeCollector(loaded: LoadedConfig, paths: StatePaths, programArguments: readonly string[]): never {
+function openWanted({ loaded, wantsEvents }: SettleOptions): OpenedEvents {
+  return openEvents(wantsEvents ? loaded.config.collection.events : 'off');
+}
+
+function becomeCollector(options: SettleOptions): never {
+  const { loaded, paths, programArguments } = options;
   const accounts = daemonAccounts(loaded.config);
   makeStateDirs(paths, accounts);
   const program = process.argv[1];
@@ -63,10 +85,11 @@ function becomeCollector(loaded: LoadedConfig, paths: StatePaths, programArgumen
   if (addon.available) addon.native.refuseIoUring();
   const gids = [accounts.operatorsGid, accounts.auditorsGid];
   const programs = readablePrograms(dirname(program), accounts.collectorUid, gids, join(paths.root, 'programs'));
+  const events = openWanted(options);
   becomeThroughSetpriv(
     { uid: accounts.collectorUid, gid: accounts.operatorsGid, supplementaryGids: gids, keepSysPtrace: true },
     programs.node,
     [...daemonNodeArguments(), join(programs.directory, 'procmond.js'), ...programArguments],
-    resolvedConfigEnvironment(loaded),
+    { ...resolvedConfigEnvironment(loaded), ...eventsEnvironment(events) },
   );
 }

@@ -5,11 +5,11 @@
 import { SentinelError } from '@sentineld/model/error';
 import { ACTIONS_BY_ROLE } from '@sentineld/model/audit';
 import { RULES_PAGE, type Request } from '@sentineld/model/request';
-import type { Severity } from '@sentineld/model/rule';
+import type { RuleResult, Severity } from '@sentineld/model/rule';
 import type { Peer } from '@sentineld/runtime/ipc/server';
 import { agentHealth, type AgentHealth, type HealthContext } from './health.ts';
 import type { ProcmondLink } from './procmond-link.ts';
-import { refusalLine, type RuleBook, type RuleState } from './rule-book.ts';
+import { refusalLine, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
 
 export type RulesPage = {
   readonly total: number;
@@ -33,6 +33,12 @@ export type RuleSummary = {
   readonly hits: number;
   readonly lastMs: number | null;
   readonly lastOutcome: string | null;
+  /** What the newest evaluation came to, since when every one does, and why where it is incomplete or failed. */
+  readonly result: RuleResult | null;
+  readonly resultSinceMs: number | null;
+  readonly resultReason: string | null;
+  /** Evaluations since the start, by what they came to. */
+  readonly counts: Readonly<Record<RuleResult, number>>;
 };
 
 export type AgentAnswers = HealthContext & { readonly link: ProcmondLink };
@@ -71,11 +77,15 @@ function rulesPage(book: RuleBook, offset: number): RulesPage {
       path: rule.sourcePath,
       attack: rule.attack,
       state: entry.state,
-      reason: entry.refusal === null ? null : refusalLine(entry),
+      reason: reasonOf(entry),
       runs: entry.runs,
       hits: entry.hits,
       lastMs: entry.lastMs,
       lastOutcome: entry.lastOutcome,
+      result: entry.result,
+      resultSinceMs: entry.resultSinceMs,
+      resultReason: entry.resultReason,
+      counts: entry.counts,
     };
   });
   return {
@@ -84,4 +94,10 @@ function rulesPage(book: RuleBook, offset: number): RulesPage {
     rules,
     problems: book.problems.slice(0, RULES_PAGE).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`),
   };
+}
+
+/** Why a rule is not run, or why its silence means nothing. */
+function reasonOf(entry: RuleEntry): string | null {
+  if (entry.refusal !== null) return refusalLine(entry);
+  return entry.state === 'active' && entry.resultReason !== null ? `${entry.result}: ${entry.resultReason}` : null;
 }

@@ -11,22 +11,22 @@ import type { RuleBook } from './rule-book.ts';
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
   started: 0, changed: 0, stopped: 0, reducedVisibility: null,
-      events: NO_EVENTS,
+  events: NO_EVENTS,
 }; // prettier-ignore
 const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null, privileges: { effective: '0', seccomp: true } };
-const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, durationMs: 1 };
+const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, eventSeq: null, durationMs: 1 };
 
 /** One rule; its answer is given when the test says so. */
 function detection(queueAudit: () => void = () => undefined) {
   const time = { nowMs: 100_000 };
   const answer = Promise.withResolvers<RuleOutcome>();
-  const entry = { rule: { id: 'a', sql: '', version: 1 }, state: 'active' };
+  const entry = { rule: { id: 'a', sql: '', version: 1 }, state: 'active', reads: [], seen: null, result: null };
   const book = { entries: [entry], problems: [], active: () => [entry], recordRun: () => [], validate: async () => [] };
   const detecting = createDetection({
     config: { ...DEFAULTS, detection: { ...DEFAULTS.detection, deadline: 2_000 } },
-    store: { queueAudit, recordFindings: () => ({ alerts: [], suppressed: 0 }) },
+    store: { queueAudit, concludeCycle: queueAudit, recordFindings: () => ({ alerts: [], suppressed: 0 }) },
     book: book as unknown as RuleBook,
-    executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [] }) },
+    executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [], tables: [] }) },
     log: silentLogger(),
     deliverer: { drain: async () => undefined },
     sinkNames: [],
@@ -50,6 +50,7 @@ describe('createDetection', () => {
 
   it('knows for how long the executor owes an answer', async () => {
     const { detecting, time, answer } = detection();
+    await detecting.onConnected(PROCMOND);
     detecting.onScan(SCAN);
     time.nowMs += 6_000;
     expect(detecting.state()).toMatchObject({ unansweredMs: 6_000, longestAnswerMs: 5_000 });
@@ -64,6 +65,7 @@ describe('createDetection', () => {
       if (isFull) throw new SentinelError('state.unusable', { message: 'agent.db is full.', hint: 'Make space.' });
     });
     answer.resolve(NOTHING);
+    await detecting.onConnected(PROCMOND);
     detecting.onScan(SCAN);
     await expect
       .poll(() => detecting.state().failure)
@@ -71,5 +73,14 @@ describe('createDetection', () => {
     isFull = false;
     detecting.onScan(SCAN);
     await expect.poll(() => detecting.state().failure).toBeNull();
+  });
+
+  it('looks at no scan before procmond has said whose it is, and then at the newest', async () => {
+    const { detecting, answer } = detection();
+    answer.resolve(NOTHING);
+    detecting.onScan({ ...SCAN, scanId: 2 });
+    await detecting.onConnected({ ...PROCMOND, lastScan: SCAN });
+    await expect.poll(() => detecting.state().lastCycle).toMatchObject({ scanId: 3 });
+    expect(detecting.state()).toMatchObject({ skippedScans: 0, lastCycle: { rules: 1 } });
   });
 });

@@ -19,7 +19,7 @@ import { createScanQueue, type ScanQueue } from './scan-queue.ts';
 
 export type DetectionOptions = {
   readonly config: Config;
-  readonly store: Pick<AgentWriter, 'queueAudit' | 'recordFindings'>;
+  readonly store: Pick<AgentWriter, 'queueAudit' | 'recordFindings' | 'concludeCycle'>;
   readonly book: RuleBook;
   readonly executor: Pick<ExecutorClient, 'run' | 'validate'>;
   readonly log: Logger;
@@ -52,7 +52,7 @@ export function createDetection(options: DetectionOptions): Detection {
   let link: Pick<ProcmondLink, 'forwardAudit' | 'state'> | null = null;
   const cycle = async (scan: ScanCompleted): Promise<void> => {
     const pipeline = { ...options, executor, context: findingContext(options, told.hostId), clock: Date.now };
-    lastCycle = await runCycle(pipeline, scan, lastCycle?.timestampMs ?? 0);
+    lastCycle = await runCycle(pipeline, scan);
     failure = null;
     await options.deliverer.drain();
     await link?.forwardAudit();
@@ -65,7 +65,8 @@ export function createDetection(options: DetectionOptions): Detection {
   );
   const onScan = (scan: ScanCompleted): void => {
     told.heardMs = nowMs();
-    queue.offer(scan);
+    // Before procmond has said whose scans these are nothing is known to compare them with; it then names the newest.
+    if (told.hostId !== '') queue.offer(scan);
   };
   return {
     onScan,

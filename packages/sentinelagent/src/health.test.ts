@@ -18,6 +18,7 @@ type Changes = {
   readonly writeFailure?: ReturnType<HealthContext['store']['writeFailure']>;
   readonly delivery?: Partial<ReturnType<HealthContext['deliverer']['state']>>;
   readonly connected?: boolean;
+  readonly entries?: readonly unknown[];
 };
 
 function health(changes: Changes = {}) {
@@ -29,7 +30,7 @@ function health(changes: Changes = {}) {
   const context: HealthContext = {
     version: '1',
     startedMs: 0,
-    book: { entries: [{ state: 'active' }], problems: [] } as unknown as HealthContext['book'],
+    book: { entries: changes.entries ?? [{ state: 'active' }], problems: [] } as unknown as HealthContext['book'],
     store: store as HealthContext['store'],
     link: { state: () => ({ connected: changes.connected ?? true, sinceMs: AT_MS, reason: 'no such socket' }) },
     deliverer: { state: () => ({ failed: 0, newestFailure: '', refusing: [], ...changes.delivery }) },
@@ -38,13 +39,18 @@ function health(changes: Changes = {}) {
     confinement: () => 'confined',
     unconfined: null,
   };
-  const { state, problems, deliveries } = agentHealth(context, AT_MS + 60_000);
-  return { state, problems, deliveries };
+  const { state, problems, deliveries, incompleteRules } = agentHealth(context, AT_MS + 60_000);
+  return { state, problems, deliveries, incompleteRules };
 }
 
 describe('agentHealth', () => {
   it('is ok where everything works', () => {
-    expect(health()).toEqual({ state: 'ok', problems: [], deliveries: { open: 7, failedSinceStart: 0 } });
+    expect(health()).toEqual({
+      state: 'ok',
+      problems: [],
+      deliveries: { open: 7, failedSinceStart: 0 },
+      incompleteRules: { count: 0, rules: [] },
+    });
   });
 
   it('says that it cannot write its file, since when, why and what to do', () => {
@@ -98,5 +104,52 @@ describe('agentHealth', () => {
       state: 'degraded',
       problems: ['2 deliveries were given up since the start, the newest: alert 4 to hook: refused'],
     });
+  });
+
+  it('says how many events were lost before the newest scan', () => {
+    const cycle = { rules: 1, matched: 0, noMatch: 1, incomplete: 0, failed: 0, eventsLost: 12, eventOverruns: 1 };
+    const problemsOf = (changes: object) => {
+      const lastCycle = { ...cycle, ...changes } as unknown as NonNullable<DetectionState['lastCycle']>;
+      const { state, problems } = health({ detection: { lastCycle } });
+      return [state, problems];
+    };
+    expect(problemsOf({})).toEqual(['degraded', ['12 events were lost in the last interval']]);
+    expect(problemsOf({ eventsLost: 1 })).toEqual(['degraded', ['1 event was lost in the last interval']]);
+    expect(problemsOf({ eventsLost: 0 })).toEqual(['degraded', ['an unknown number of events was lost in the last interval']]);
+    expect(problemsOf({ eventsLost: 0, eventOverruns: 0 })).toEqual(['ok', []]);
+    expect(problemsOf({ eventsLost: 0, eventOverruns: 0, failed: 2 })).toEqual([
+      'degraded',
+      ['2 rules could not be evaluated in the newest cycle'],
+    ]);
+  });
+
+  it('names the rules that cannot see all that they ask for, since when and why, a sentence per reason', () => {
+    const entry = (id: string, changes: object = {}) => ({
+      rule: { id },
+      state: 'active',
+      result: 'incomplete',
+      resultSinceMs: AT_MS,
+      resultReason: 'no event source',
+      ...changes,
+    });
+    const entries = [
+      entry('a', { resultSinceMs: AT_MS + 1_000 }),
+      entry('b'),
+      entry('c', { resultReason: '3 events were lost' }),
+      entry('d', { result: 'matched' }),
+      entry('e', { state: 'quarantined' }),
+    ];
+    expect(health({ entries })).toMatchObject({
+      state: 'degraded',
+      problems: [
+        '1 rules are set aside because they overran',
+        '2 rules are incomplete since 2026-01-02T03:04:05.000Z: no event source (a, b)',
+        '1 rule is incomplete since 2026-01-02T03:04:05.000Z: 3 events were lost (c)',
+      ],
+      incompleteRules: { count: 3, rules: [{ id: 'a', sinceMs: AT_MS + 1_000, reason: 'no event source' }, { id: 'b' }, { id: 'c' }] },
+    });
+    const many = health({ entries: Array.from({ length: 60 }, (_, at) => entry(`rule-${at}`)) });
+    expect(many.incompleteRules).toMatchObject({ count: 60, rules: { length: 50 } });
+    expect(many.problems).toEqual([expect.stringMatching(/^60 rules .*\(rule-0, rule-1, rule-2, rule-3, rule-4 and 55 more\)$/)]);
   });
 });

@@ -20,12 +20,21 @@ export type AgentHealth = {
   readonly procmond: { readonly connected: boolean; readonly sinceMs: number; readonly reason: string };
   readonly rules: Readonly<Record<RuleState, number>> & { readonly notLoaded: number };
   readonly lastCycle: Cycle | null;
+  /** Rules whose newest evaluation could not see all that they ask for: all are counted, the first are named. */
+  readonly incompleteRules: { readonly count: number; readonly rules: readonly IncompleteRule[] };
   /** Scans that were passed over because a cycle was still running. */
   readonly skippedScans: number;
   readonly deliveries: { readonly open: number; readonly failedSinceStart: number };
   /** Entries that wait for the ledger. */
   readonly auditWaiting: number;
   readonly executor: { readonly confinement: string };
+};
+
+export type IncompleteRule = {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly reason: string;
 };
 
 /** How the work on scans goes. */
@@ -59,6 +68,9 @@ export type HealthContext = {
   readonly unconfined: string | null;
 };
 
+/** So that an answer stays far below what a frame of the socket holds. */
+const MOST_NAMED = 50;
+
 /** Less than what a cycle with some alerts writes. */
 const LITTLE_SPACE_BYTES = 1024 * 1024;
 
@@ -67,11 +79,14 @@ export function agentHealth(context: HealthContext, nowMs: number): AgentHealth 
   const { book, store, link, deliverer } = context;
   const detection = context.detection();
   const rules = countRules(book);
+  const incomplete = incompleteRules(book);
   const delivery = deliverer.state();
   const open = store.openDeliveries();
   const failures = [...linkProblems(link, detection, rules.active), ...storeProblems(store, detection)];
   const degradations = [
     ...ruleProblems(rules, detection.lastCycle),
+    ...eventProblems(detection.lastCycle),
+    ...incompleteProblems(incomplete),
     ...spaceProblems(context.freeBytes()),
     ...deliveryProblems(delivery, open, nowMs),
     ...(context.unconfined === null ? [] : [`system calls that are not needed stay open: ${context.unconfined}`]),
@@ -87,6 +102,7 @@ export function agentHealth(context: HealthContext, nowMs: number): AgentHealth 
     procmond: link.state(),
     rules,
     lastCycle: detection.lastCycle,
+    incompleteRules: { count: incomplete.length, rules: incomplete.slice(0, MOST_NAMED) },
     skippedScans: detection.skippedScans,
     deliveries: { open, failedSinceStart: delivery.failed },
     auditWaiting: store.outboxDepth(),
@@ -133,8 +149,32 @@ function ruleProblems(rules: AgentHealth['rules'], cycle: Cycle | null): string[
     ...(rules.refused > 0 ? [`${rules.refused} rules are refused`] : []),
     ...(rules.quarantined > 0 ? [`${rules.quarantined} rules are set aside because they overran`] : []),
     ...(rules.notLoaded > 0 ? [`${rules.notLoaded} rule files have errors`] : []),
-    ...(cycle !== null && cycle.incomplete > 0 ? [`${cycle.incomplete} rules could not be evaluated in the newest cycle`] : []),
+    ...(cycle !== null && cycle.failed > 0 ? [`${cycle.failed} rules could not be evaluated in the newest cycle`] : []),
   ];
+}
+
+/** Events of which procmond knows that it did not see them, in the interval before the newest scan that was looked at. */
+function eventProblems(cycle: Cycle | null): string[] {
+  if (cycle === null || (cycle.eventsLost === 0 && cycle.eventOverruns === 0)) return [];
+  const { eventsLost } = cycle;
+  const what = eventsLost === 0 ? 'an unknown number of events was' : eventsLost === 1 ? '1 event was' : `${eventsLost} events were`;
+  return [`${what} lost in the last interval`];
+}
+
+function incompleteRules(book: RuleBook): readonly IncompleteRule[] {
+  return book.entries.flatMap(({ rule, state, result, resultSinceMs, resultReason }) =>
+    state === 'active' && result === 'incomplete' ? [{ id: rule.id, sinceMs: resultSinceMs ?? 0, reason: resultReason ?? '' }] : [],
+  );
+}
+
+/** One sentence per reason, however many rules it holds for. */
+function incompleteProblems(incomplete: readonly IncompleteRule[]): string[] {
+  return [...Map.groupBy(incomplete, ({ reason }) => reason)].map(([reason, rules]) => {
+    const named = rules.slice(0, 5).map(({ id }) => id);
+    const more = rules.length > named.length ? `${named.join(', ')} and ${rules.length - named.length} more` : named.join(', ');
+    const since = timeText(Math.min(...rules.map(({ sinceMs }) => sinceMs)));
+    return `${rules.length} ${rules.length === 1 ? 'rule is' : 'rules are'} incomplete since ${since}: ${reason} (${more})`;
+  });
 }
 
 function spaceProblems(freeBytes: number | null): string[] {

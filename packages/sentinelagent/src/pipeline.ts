@@ -5,20 +5,20 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from '@sentineld/model/alert';
 import type { AuditEvent } from '@sentineld/model/audit';
-import type { RuleOutcome } from '@sentineld/model/rule';
+import type { RuleResult } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { Logger } from '@sentineld/runtime/log/logger';
-import type { AgentWriter, FindingContext } from '@sentineld/store/agent/writer';
+import type { AgentWriter, FindingContext, RuleProgress } from '@sentineld/store/agent/writer';
 import { findingsOf } from './decide/findings.ts';
 import type { Deliverer } from './deliver/deliver.ts';
-import { runRule } from './detect/run-rule.ts';
-import type { RuleBook, RuleEntry } from './rule-book.ts';
+import { createEvaluator, type Evaluation } from './detect/evaluate-rule.ts';
+import { progressOf, type RuleBook, type RuleEntry } from './rule-book.ts';
 
 export type PipelineOptions = {
   readonly book: RuleBook;
   readonly executor: Pick<ExecutorClient, 'run'>;
-  readonly store: Pick<AgentWriter, 'recordFindings' | 'queueAudit'>;
+  readonly store: Pick<AgentWriter, 'recordFindings' | 'queueAudit' | 'concludeCycle'>;
   readonly deliverer: Pick<Deliverer, 'drain'>;
   readonly context: FindingContext;
   readonly log: Logger;
@@ -30,47 +30,74 @@ export type Cycle = {
   readonly correlationId: string;
   readonly timestampMs: number;
   readonly rules: number;
-  /** Rules that could not be evaluated: their silence means nothing. */
-  readonly incomplete: number;
+  /** Rules by what they came to; the four make up `rules`. */
   readonly matched: number;
+  readonly noMatch: number;
+  /** Rules that ran and could not see all that they ask for: that they found nothing means nothing. */
+  readonly incomplete: number;
+  /** Rules that could not be run. */
+  readonly failed: number;
   readonly alerts: number;
   readonly suppressed: number;
+  /** Process events that are known to be lost in the interval before the scan. */
+  readonly eventsLost: number;
+  /** Times that the kernel's buffer of events was full in that interval, which it says without a number of events. */
+  readonly eventOverruns: number;
   readonly durationMs: number;
 };
 
+const COUNT_BY_RESULT: Readonly<Record<RuleResult, 'matched' | 'noMatch' | 'incomplete' | 'failed'>> = {
+  matched: 'matched',
+  no_match: 'noMatch',
+  incomplete: 'incomplete',
+  failed: 'failed',
+};
+
 /** Runs every active rule over one scan. */
-export async function runCycle(options: PipelineOptions, scan: ScanCompleted, previousMs: number): Promise<Cycle> {
+export async function runCycle(options: PipelineOptions, scan: ScanCompleted): Promise<Cycle> {
   const startedMs = performance.now();
-  const counts = { rules: 0, incomplete: 0, matched: 0, alerts: 0, suppressed: 0 };
+  const counts = { rules: 0, matched: 0, noMatch: 0, incomplete: 0, failed: 0, alerts: 0, suppressed: 0 };
   const details: unknown[] = [];
+  const progress: RuleProgress[] = [];
+  const evaluate = createEvaluator(options.executor, scan, options.context.hostId);
   for (const entry of options.book.active()) {
-    const outcome = await runRule(options.executor, entry.rule, { now: options.clock(), since: previousMs, scan_id: scan.scanId });
-    const recorded = concludeRule(options, entry, outcome, scan);
+    const before = progressOf(entry);
+    const evaluation = await evaluate(entry);
+    const recorded = concludeRule(options, entry, evaluation, scan);
     counts.rules++;
     counts.alerts += recorded.alerts;
     counts.suppressed += recorded.suppressed;
-    if (outcome.outcome !== 'ok') counts.incomplete++;
-    else if (outcome.rows.length > 0) counts.matched++;
-    details.push([entry.rule.id, entry.rule.version, outcome.outcome, outcome.outcome === 'ok' ? outcome.rows.length : null]);
+    counts[COUNT_BY_RESULT[evaluation.result]]++;
+    const after = progressOf(entry);
+    if (after !== null && JSON.stringify(after) !== JSON.stringify(before)) progress.push(after);
+    details.push([entry.rule.id, entry.rule.version, evaluation.result, rowsOf(evaluation)]);
     // Not awaited: a slow sink does not hold up the next rule.
     if (recorded.alerts > 0)
       void options.deliverer.drain().catch((cause: unknown) => options.log.error({ error: String(cause) }, 'delivery.failed'));
   }
   const durationMs = Math.round((performance.now() - startedMs) * 10) / 10;
-  const cycle: Cycle = { scanId: scan.scanId, correlationId: scan.correlationId, timestampMs: options.clock(), ...counts, durationMs };
-  options.store.queueAudit(cycleEvidence(cycle, details));
+  const { scanId, correlationId, events } = scan;
+  const lost = { eventsLost: events.lost + events.dropped, eventOverruns: events.overruns };
+  const cycle: Cycle = { scanId, correlationId, timestampMs: options.clock(), ...counts, ...lost, durationMs };
+  options.store.concludeCycle(cycleEvidence(cycle, details), progress);
   options.log.info({ ...cycle }, 'cycle.completed');
   return cycle;
+}
+
+function rowsOf({ outcome }: Evaluation): number | null {
+  return outcome.outcome === 'ok' ? outcome.rows.length : null;
 }
 
 function concludeRule(
   options: PipelineOptions,
   entry: RuleEntry,
-  outcome: RuleOutcome,
+  evaluation: Evaluation,
   scan: ScanCompleted,
 ): { readonly alerts: number; readonly suppressed: number } {
   const { store, log, book } = options;
-  for (const event of book.recordRun(entry, outcome)) store.queueAudit(event);
+  const { outcome, result, reason } = evaluation;
+  const isNew = entry.result !== result;
+  for (const event of book.recordRun(entry, evaluation, options.clock())) store.queueAudit(event);
   const fields = {
     ruleId: entry.rule.id,
     scanId: scan.scanId,
@@ -78,15 +105,20 @@ function concludeRule(
     ms: Math.round(outcome.durationMs * 10) / 10,
   };
   if (outcome.outcome !== 'ok') {
-    const reason = outcome.outcome === 'refused' ? outcome.refusal.message : outcome.message;
-    log.warn({ ...fields, outcome: outcome.outcome, reason, state: entry.state }, 'rule.incomplete');
+    log.warn({ ...fields, outcome: outcome.outcome, reason, state: entry.state }, 'rule.failed');
     return { alerts: 0, suppressed: 0 };
   }
+  // Once for as long as it lasts: a host without a source of events would say it in every cycle.
+  if (result === 'incomplete' && isNew) log.warn({ ...fields, reason }, 'rule.incomplete');
   if (outcome.truncated) log.warn({ ...fields, rows: outcome.rows.length }, 'rule.result_cut');
-  if (outcome.rows.length === 0) return { alerts: 0, suppressed: 0 };
-  const { alerts, suppressed } = store.recordFindings(findingsOf(entry.rule, outcome, scan.correlationId), options.context, alertEvidence);
-  for (const alert of alerts) log.info({ ...fields, alertId: alert.id, severity: alert.severity }, 'alert.raised');
-  return { alerts: alerts.length, suppressed };
+  const found =
+    outcome.rows.length === 0
+      ? { alerts: [], suppressed: 0 }
+      : store.recordFindings(findingsOf(entry.rule, outcome, scan.correlationId), options.context, alertEvidence);
+  // Not before its findings are on disk: they would not be found again.
+  entry.seen = evaluation.seen;
+  for (const alert of found.alerts) log.info({ ...fields, alertId: alert.id, severity: alert.severity }, 'alert.raised');
+  return { alerts: found.alerts.length, suppressed: found.suppressed };
 }
 
 function alertEvidence(alert: Alert): AuditEvent {
@@ -112,8 +144,10 @@ function cycleEvidence(cycle: Cycle, details: readonly unknown[]): AuditEvent {
       scan_id: cycle.scanId,
       correlation_id: cycle.correlationId,
       rules: cycle.rules,
-      incomplete: cycle.incomplete,
       matched: cycle.matched,
+      no_match: cycle.noMatch,
+      incomplete: cycle.incomplete,
+      failed: cycle.failed,
       alerts: cycle.alerts,
       suppressed: cycle.suppressed,
       duration_ms: cycle.durationMs,

@@ -3,12 +3,15 @@
  * executor alone. A rule that is refused, or that keeps overrunning, is set aside with its reason; the others run.
  */
 import type { AuditEvent } from '@sentineld/model/audit';
-import type { Refusal, Rule, RuleOutcome } from '@sentineld/model/rule';
+import type { Refusal, Rule, RuleOutcome, RuleResult } from '@sentineld/model/rule';
 import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
 import { formatLoadProblem, type LoadProblem } from '@sentineld/detection/rules/load-problem';
 import { loadRules, type LoadOptions } from '@sentineld/detection/rules/load';
 import { placeInFile, type LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
+import type { RuleProgress, SeenEvents } from '@sentineld/store/agent/writer';
+import type { Evaluation } from './detect/evaluate-rule.ts';
 
 /** A rule that overran this often in a row is not run again until the agent starts anew. */
 const OVERRUNS_UNTIL_QUARANTINE = 2;
@@ -25,6 +28,18 @@ export type RuleEntry = {
   overruns: number;
   lastOutcome: RuleOutcome['outcome'] | null;
   lastMs: number | null;
+  /** Tables that its statement reads; known once it was looked at. */
+  reads: readonly string[];
+  /** What the newest evaluation came to, perhaps before this start; null before the first. */
+  result: RuleResult | null;
+  /** Since when every evaluation came to this, in milliseconds since 1970. */
+  resultSinceMs: number | null;
+  /** Why it was incomplete or failed. */
+  resultReason: string | null;
+  /** Evaluations since the start, by what they came to. */
+  readonly counts: Record<RuleResult, number>;
+  /** Up to where it has seen; null before the first evaluation. */
+  seen: SeenEvents | null;
 };
 
 export type RuleBook = {
@@ -35,7 +50,9 @@ export type RuleBook = {
   /** Has every enabled rule looked at; returns what the ledger should know of those that were refused. */
   readonly validate: (executor: Pick<ExecutorClient, 'validate'>) => Promise<readonly AuditEvent[]>;
   /** Counts a run; returns what the ledger should know where the rule was set aside because of it. */
-  readonly recordRun: (entry: RuleEntry, outcome: RuleOutcome) => readonly AuditEvent[];
+  readonly recordRun: (entry: RuleEntry, evaluation: Evaluation, nowMs: number) => readonly AuditEvent[];
+  /** Takes up what an earlier run of the agent stored. */
+  readonly restore: (progress: readonly RuleProgress[]) => void;
 };
 
 export function createRuleBook(options: LoadOptions): RuleBook {
@@ -49,6 +66,12 @@ export function createRuleBook(options: LoadOptions): RuleBook {
     overruns: 0,
     lastOutcome: null,
     lastMs: null,
+    reads: [],
+    result: null,
+    resultSinceMs: null,
+    resultReason: null,
+    counts: { matched: 0, no_match: 0, incomplete: 0, failed: 0 },
+    seen: null,
   }));
   return {
     entries,
@@ -58,41 +81,67 @@ export function createRuleBook(options: LoadOptions): RuleBook {
       const rejections: AuditEvent[] = [];
       for (const entry of entries) {
         if (entry.state !== 'unverified') continue;
-        entry.refusal = await refusalOf(entry.rule, executor);
+        const judged = await judge(entry.rule, executor);
+        entry.refusal = judged.refusal;
+        entry.reads = judged.tables;
         entry.state = entry.refusal === null ? 'active' : 'refused';
         if (entry.refusal !== null) rejections.push(rejection(entry.rule, entry.refusal, 'refused'));
       }
       return rejections;
     },
-    recordRun: (entry, outcome) => {
-      entry.runs++;
-      entry.lastOutcome = outcome.outcome;
-      entry.lastMs = outcome.durationMs;
-      if (outcome.outcome === 'ok') {
-        entry.overruns = 0;
-        entry.hits += outcome.rows.length > 0 ? 1 : 0;
-        return [];
+    recordRun: (entry, evaluation, nowMs) => {
+      if (entry.result !== evaluation.result) entry.resultSinceMs = nowMs;
+      entry.result = evaluation.result;
+      entry.resultReason = evaluation.reason;
+      entry.counts[evaluation.result]++;
+      return countRun(entry, evaluation.outcome);
+    },
+    restore: (progress) => {
+      for (const { ruleId, result, sinceMs, reason, seen } of progress) {
+        const entry = entries.find(({ rule }) => rule.id === ruleId);
+        if (entry !== undefined) Object.assign(entry, { result, resultSinceMs: sinceMs, resultReason: reason, seen });
       }
-      const refusal: Refusal =
-        outcome.outcome === 'refused' ? outcome.refusal : { code: outcome.outcome, message: outcome.message, position: null };
-      // Neither the rule's fault nor a reason to set it aside: the store is missing, or a row is larger than is read.
-      if (outcome.outcome === 'failed') return [];
-      entry.overruns++;
-      if (outcome.outcome !== 'refused' && entry.overruns < OVERRUNS_UNTIL_QUARANTINE) return [rejection(entry.rule, refusal, 'stopped')];
-      entry.refusal = refusal;
-      entry.state = outcome.outcome === 'refused' ? 'refused' : 'quarantined';
-      return [rejection(entry.rule, refusal, entry.state)];
     },
   };
 }
 
-async function refusalOf(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Refusal | null> {
+function countRun(entry: RuleEntry, outcome: RuleOutcome): readonly AuditEvent[] {
+  entry.runs++;
+  entry.lastOutcome = outcome.outcome;
+  entry.lastMs = outcome.durationMs;
+  if (outcome.outcome === 'ok') {
+    entry.overruns = 0;
+    entry.hits += outcome.rows.length > 0 ? 1 : 0;
+    return [];
+  }
+  const refusal: Refusal =
+    outcome.outcome === 'refused' ? outcome.refusal : { code: outcome.outcome, message: outcome.message, position: null };
+  // Neither the rule's fault nor a reason to set it aside: the store is missing, or a row is larger than is read.
+  if (outcome.outcome === 'failed') return [];
+  entry.overruns++;
+  if (outcome.outcome !== 'refused' && entry.overruns < OVERRUNS_UNTIL_QUARANTINE) return [rejection(entry.rule, refusal, 'stopped')];
+  entry.refusal = refusal;
+  entry.state = outcome.outcome === 'refused' ? 'refused' : 'quarantined';
+  return [rejection(entry.rule, refusal, entry.state)];
+}
+
+type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[] };
+
+async function judge(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Judged> {
   const first = await executor.validate(rule.sql);
   // On a host that is short of time the first look at a harmless statement may take too long.
   const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
-  if (!validation.ok) return validation.refusal;
+  if (!validation.ok) return { refusal: validation.refusal, tables: [] };
   const problem = checkDedupKeys(rule, validation.columns);
-  return problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
+  const refusal = problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
+  return { refusal, tables: validation.tables };
+}
+
+/** What is stored of a rule that ran: of events it says up to where it has seen them, of others there is nothing to say. */
+export function progressOf({ rule, result, resultSinceMs, resultReason, reads, seen }: RuleEntry): RuleProgress | null {
+  if (result === null) return null;
+  const keepsPlace = reads.includes(EVENTS_TABLE);
+  return { ruleId: rule.id, result, sinceMs: resultSinceMs ?? 0, reason: resultReason, seen: keepsPlace ? seen : null };
 }
 
 /** What the ledger keeps of a rule that was refused or stopped. */

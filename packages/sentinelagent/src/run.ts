@@ -55,6 +55,7 @@ export async function run(options: RunOptions): Promise<void> {
   });
   // First, because it reads most of what there is: a damaged file is left as it was found.
   store.saveRules(rulesOf(book));
+  book.restore(store.ruleProgress());
   store.queueAudit({
     action: 'start',
     data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },

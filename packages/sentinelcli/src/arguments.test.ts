@@ -30,6 +30,21 @@ describe('parseCommandLine', () => {
     expect(parse('query', '--param=a=1', '--param', 'b=2', '--json', '--state-dir=/s', '--', 'SELECT 1')).toMatchObject(expected);
   });
 
+  it('reads an option of two kinds as the command has it, wherever that is named', () => {
+    expect(parse('query', '--table', 'SELECT 1')).toMatchObject({ command: { name: 'query' }, given: { words: ['SELECT 1'] } });
+    expect(parse('--table', 'query', 'SELECT 1')).toMatchObject({ command: { name: 'query' }, given: { words: ['SELECT 1'] } });
+    const given = {
+      words: [],
+      options: new Map([
+        ['table', ['coverage']],
+        ['format', ['csv']],
+      ]),
+    };
+    expect(parse('export', '--table', 'coverage', '--format', 'csv')).toMatchObject({ command: { name: 'export' }, given });
+    expect(parse('--table', 'coverage', '--format', 'csv', 'export')).toMatchObject({ command: { name: 'export' }, given });
+    expect(parse('--table=coverage', 'export', '--format=csv')).toMatchObject({ command: { name: 'export' }, given });
+  });
+
   it('takes a statement that looks like an option after --', () => {
     expect(parse('query', '--', '-- a comment\nSELECT 1')).toMatchObject({ given: { words: ['-- a comment\nSELECT 1'] } });
   });

@@ -38,7 +38,7 @@ export function parseCommandLine(words: readonly string[], commands: readonly Co
   const { positionals, options } = tokenize(words, commands);
   if (options.some(({ name }) => name === 'version')) return { kind: 'version' };
   const asksHelp = options.some(({ name }) => name === 'help') || positionals[0] === 'help';
-  const named = positionals[0] === 'help' ? positionals.slice(1) : positionals;
+  const named = withoutHelp(positionals);
   if (named.length === 0) {
     checkOptions(options, null, commands);
     return { kind: 'help', command: null, group: null };
@@ -71,12 +71,31 @@ type GivenOption = {
   readonly inline: boolean;
 };
 
-/** Every command's options at once: a name has one kind throughout (the command contract holds them to it). */
-function tokenize(
-  words: readonly string[],
-  commands: readonly Command[],
-): { readonly positionals: string[]; readonly options: GivenOption[] } {
-  const all = [...commands.map(({ options }) => options), GLOBAL_OPTIONS].flatMap((options) => Object.entries(options));
+type Tokens = { readonly positionals: string[]; readonly options: GivenOption[] };
+
+/**
+ * The words as the command among them means them. An option may take a value with one command and none with another,
+ * and may stand before the word that says which command it is: so both readings are tried for that word.
+ */
+function tokenize(words: readonly string[], commands: readonly Command[]): Tokens {
+  const all = commands.flatMap(({ options }) => Object.entries(options));
+  const flagsLast = all.toSorted(([, a], [, b]) => Number(a.kind === 'flag') - Number(b.kind === 'flag'));
+  for (const reading of [flagsLast, flagsLast.toReversed()]) {
+    const command = findCommand(withoutHelp(readTokens(words, reading).positionals), commands);
+    if (command === null) continue;
+    const tokens = readTokens(words, [...reading, ...Object.entries(command.options)]);
+    if (findCommand(withoutHelp(tokens.positionals), commands) === command) return tokens;
+  }
+  return readTokens(words, flagsLast);
+}
+
+function withoutHelp(positionals: readonly string[]): readonly string[] {
+  return positionals[0] === 'help' ? positionals.slice(1) : positionals;
+}
+
+/** Of options with the same name the last one says whether it takes a value. */
+function readTokens(words: readonly string[], ofCommands: readonly (readonly [string, Option<unknown>])[]): Tokens {
+  const all = [...ofCommands, ...Object.entries(GLOBAL_OPTIONS)];
   const specs = Object.fromEntries(
     all.map(([name, { kind }]) => [
       name,
@@ -120,6 +139,8 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   status: 'sentinelcli health',
   version: 'sentinelcli --version',
   sql: 'sentinelcli query',
+  pstree: 'sentinelcli tree',
+  dump: 'sentinelcli export',
   ps: "sentinelcli query 'SELECT pid, name FROM processes'",
   start: 'npx -y pnpm@12.21.0 start',
 };

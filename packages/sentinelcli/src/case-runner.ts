@@ -13,9 +13,6 @@ import { startSandbox } from './sandbox.ts';
 export type CaseRunner = { readonly execute: ExecuteCase; readonly close: () => Promise<void> };
 
 const DEADLINE_MS = 30_000;
-/** The time of the scan that rows of a case belong to, and the parameters that go with it. */
-const SCAN_TIME_MS = 1_767_225_600_000;
-const PARAMETERS = { now: SCAN_TIME_MS, since: SCAN_TIME_MS - 30_000, scan_id: 1 } as const;
 
 /** Offsets in the header of a database file (https://sqlite.org/fileformat.html, 1.3). */
 const CHANGE_COUNTER_AT = 24;
@@ -27,11 +24,11 @@ export function startCaseRunner(): CaseRunner {
   let client: ExecutorClient | null = null;
   let written = 0;
   return {
-    execute: async (databasePath, sql) => {
+    execute: async (databasePath, sql, parameters) => {
       written += 1;
       writeFileSync(place, withChangeCounter(readFileSync(databasePath), written), { mode: 0o600 });
       client ??= startSandbox({ databases: [{ schema: 'main', path: place }], schema: EVENTS_SCHEMA, deadlineMs: DEADLINE_MS });
-      return client.run({ sql, parameters: PARAMETERS });
+      return client.run({ sql, parameters });
     },
     close: async () => {
       await client?.close();

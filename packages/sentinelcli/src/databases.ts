@@ -69,9 +69,19 @@ export function readableDatabases(paths: StatePaths): ReadableDatabases {
 
 /** The path of agent.db where it can be read; otherwise throws 'store.missing' or 'store.unreadable'. */
 export function requireAgentDatabase(paths: StatePaths): string {
-  const agent = databaseFiles(paths).find(({ name }) => name === 'agent');
-  if (agent !== undefined && agent.state !== 'readable') throw unavailable(agent);
-  return paths.agentDb;
+  return requireDatabase(paths, 'agent');
+}
+
+/** The path of events.db where it can be read; otherwise throws 'store.missing' or 'store.unreadable'. */
+export function requireEventsDatabase(paths: StatePaths): string {
+  return requireDatabase(paths, 'events');
+}
+
+function requireDatabase(paths: StatePaths, wanted: DatabaseName): string {
+  const file = databaseFiles(paths).find(({ name }) => name === wanted);
+  if (file === undefined) throw new SentinelError('internal.bug', { message: `there is no database ${wanted}` });
+  if (file.state !== 'readable') throw unavailable(file);
+  return file.path;
 }
 
 /** Why a database cannot be read, as an error with what to do about it. */

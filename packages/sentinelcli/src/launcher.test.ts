@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '@sentineld/runtime/version';
 
 const PACKAGES = join(import.meta.dirname, '..', '..');
@@ -18,6 +19,50 @@ describe.each(['sentinelcli', 'procmond', 'sentinelagent'])('bin/%s.js', (progra
         new RegExp(`^${program}: the programs are not built yet\n {2}there is no .*\n {2}in the checkout: npx .* build\n$`),
       );
     }
+  });
+});
+
+describe('a launcher', () => {
+  let directory = '';
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sentineld-launch-'));
+    for (const folder of ['runtime/bin', 'sentinelcli/bin'])
+      cpSync(join(PACKAGES, folder), join(directory, 'packages', folder), { recursive: true });
+    writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+  const start = (...nodeArguments: readonly string[]) =>
+    spawnSync(process.execPath, [...nodeArguments, join(directory, 'packages/sentinelcli/bin/sentinelcli.js'), 'a', 'b'], {
+      encoding: 'utf8',
+    });
+
+  it('says in three lines how to build what is not built', () => {
+    const { status, stdout, stderr } = start();
+    expect([status, stdout]).toEqual([4, '']);
+    expect(stderr).toBe(
+      `sentinelcli: the programs are not built yet\n  there is no ${directory}/build/programs/sentinelcli.js\n  in the checkout: npx -y pnpm@12.21.0 build\n`,
+    );
+  });
+
+  it('says that a Node is too old', () => {
+    const old = join(directory, 'old.mjs');
+    writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '20.19.0' });");
+    expect(start('--import', old)).toMatchObject({
+      status: 4,
+      stderr: expect.stringMatching(/^sentinelcli: Node 20\.19\.0 is too old\n {2}it needs 24 or newer\n {2}npx .* install brings one/),
+    });
+  });
+
+  it('starts a program under its own path and with its words, and keeps one warning back', () => {
+    mkdirSync(join(directory, 'build/programs'), { recursive: true });
+    const program = join(directory, 'build/programs/sentinelcli.js');
+    writeFileSync(
+      program,
+      "process.emitWarning('SQLite is an experimental feature'); process.emitWarning('else'); console.log(JSON.stringify(process.argv.slice(1)));",
+    );
+    const { status, stdout, stderr } = start();
+    expect([status, JSON.parse(stdout)]).toEqual([0, [program, 'a', 'b']]);
+    expect([stderr.includes('else'), stderr.includes('SQLite')]).toEqual([true, false]);
   });
 });
 

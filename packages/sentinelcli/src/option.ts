@@ -42,17 +42,26 @@ export function texts(placeholder: string, summary: string): Option<readonly str
 export function choice<const Word extends string>(words: readonly Word[], summary: string): Option<Word | null> {
   const read = (name: string, texts: GivenTexts): Word | null => {
     const given = texts.at(-1);
-    if (given === undefined) return null;
-    const found = words.find((word) => word === given);
-    if (found !== undefined) return found;
-    const nearest = nearestWord(given, words);
-    throw invalid(
-      `--${name} ${given}: not taken`,
-      `it must be one of ${words.join(', ')}`,
-      nearest === null ? `write for instance --${name} ${words.at(-1) ?? ''}` : `did you mean --${name} ${nearest}?`,
-    );
+    return given === undefined ? null : wordOf(name, given, words);
   };
   return { ...TEXT, summary, placeholder: words.join('|'), choices: words, read };
+}
+
+/** Some of the words, each once, in the order in which they were given. */
+export function choices<const Word extends string>(placeholder: string, words: readonly Word[], summary: string): Option<readonly Word[]> {
+  const read = (name: string, texts: GivenTexts): readonly Word[] => [...new Set(texts.map((given) => wordOf(name, given, words)))];
+  return { ...TEXT, summary, placeholder, repeatable: true, choices: words, read };
+}
+
+function wordOf<Word extends string>(name: string, given: string, words: readonly Word[]): Word {
+  const found = words.find((word) => word === given);
+  if (found !== undefined) return found;
+  const nearest = nearestWord(given, words);
+  throw invalid(
+    `--${name} ${given}: not taken`,
+    `it must be one of ${words.join(', ')}`,
+    nearest === null ? `write for instance --${name} ${words.at(-1) ?? ''}` : `did you mean --${name} ${nearest}?`,
+  );
 }
 
 /** A whole number within bounds; `fallback` where it is not given. */

@@ -24,7 +24,7 @@ describe('runProgram', () => {
     expect(await installation.run(['helth'])).toEqual({
       status: 2,
       out: '',
-      err: 'sentinelcli: unknown command "helth"\n  there are health, alerts, query, rules, audit, config, completion\n  did you mean "sentinelcli health"?\n',
+      err: 'sentinelcli: unknown command "helth"\n  there are health, alerts, query, tree, export, rules, audit, config, completion\n  did you mean "sentinelcli health"?\n',
     });
     expect(await installation.run(['config', 'show', '--set', 'nonsense=1'])).toMatchObject({ status: 3, out: '' });
     expect(await installation.run(['config', 'show', '--config', '/nowhere'])).toMatchObject({ status: 3, out: '' });

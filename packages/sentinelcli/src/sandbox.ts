@@ -16,13 +16,15 @@ export type SandboxOptions = {
   readonly deadlineMs: number;
   /** Parameters of statements: any, for an operator's own; those of rules unless given. */
   readonly anyParameters?: boolean;
+  /** The scan that statements see as the newest one. */
+  readonly asOfScan?: number;
 };
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
 /** Below what one frame between the processes may hold. */
 const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 
-export function startSandbox({ databases, temporaryViews, schema, deadlineMs, anyParameters }: SandboxOptions): ExecutorClient {
+export function startSandbox({ databases, temporaryViews, schema, deadlineMs, anyParameters, asOfScan }: SandboxOptions): ExecutorClient {
   const { nodeArguments, ...programs } = executorPrograms();
   return startExecutor({
     programs,
@@ -32,6 +34,7 @@ export function startSandbox({ databases, temporaryViews, schema, deadlineMs, an
     schema,
     limits: { deadlineMs, memoryBytes: MEMORY_BYTES, maxBytes: MAX_RESULT_BYTES },
     ...(anyParameters === true ? { allowedParameters: 'any' as const } : {}),
+    ...(asOfScan === undefined ? {} : { asOfScan }),
   });
 }
 

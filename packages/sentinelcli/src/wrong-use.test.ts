@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from './commands/registry.ts';
-import { createInstallation, type Installation } from './fixtures/installation.ts';
+import { NOW_MS, createInstallation, type Installation } from './fixtures/installation.ts';
 
 /** What is typed behind the command, the exit status, and what each of the three lines must hold. */
 type Wrong = readonly [words: readonly string[], status: number, what: string, why: string, hint: string];
@@ -16,7 +16,7 @@ const at = (name: string): string => join(directory, name);
 
 beforeAll(() => {
   installation = createInstallation();
-  installation.makeEvents([{ pid: 1, name: 'init' }]);
+  installation.makeHistory([{ atMs: NOW_MS - 60_000, processes: [{ pid: 1, name: 'init' }] }]);
   installation.makeAgent([{}]);
   installation.makeLedger(2);
   empty = createInstallation();
@@ -129,9 +129,50 @@ const WRONG: Readonly<Record<string, () => readonly Wrong[]>> = {
     [['SELECT 1', '--csv', '--jsonl'], 2, '--jsonl and --csv exclude each other', 'a form of the whole output', 'give one of them'],
     [['SELECT 1', '--param', 'x'], 2, '--param x: not taken', 'NAME=VALUE', '--param pid=1'],
     [['SELECT 1', '--limit', 'all'], 2, '--limit all: not taken', 'a whole number', '--limit 1000'],
+    [['SELECT 1', '--at', 'soon'], 2, '--at soon: not taken', "'10 min ago', 14:05", "--at '10 min ago'"],
+    [['SELECT 1', '--at', '2026-02-30'], 2, '--at 2026-02-30: not taken', 'no such day', "--at '10 min ago'"],
+    [['SELECT 1', '--at', '2999-01-01'], 2, '--at 2999-01-01: not taken', 'in the future, by', "--at '10 min ago'"],
+    [['SELECT 1', '--at', '1990-01-01'], 2, 'nothing is kept of that time', 'the oldest scan that is kept is scan', 'ask for that time'],
     [['SELECT 1', '--timeout', '1ms'], 2, '--timeout 1ms: not taken', 'from 100ms to 1h', '--timeout 5m'],
     [['SELECT 1', '--state-dir', empty.paths.root], 4, 'there is no events.db', 'procmond makes it, and has not run', START],
     [['SELECT 1', '--state-dir', at('damaged')], 4, 'there is no events.db', 'events.db is not a file', START],
+  ],
+  tree: () => [
+    [['init'], 2, '"init" names no process', 'by its pid, a whole number above 0', 'sentinelcli tree lists them'],
+    [['0'], 2, '"0" names no process', 'a whole number above 0', 'sentinelcli tree lists them'],
+    [['1.5'], 2, '"1.5" names no process', 'by its pid', 'sentinelcli tree lists them'],
+    [['9'.repeat(40)], 2, 'names no process', 'by its pid', 'sentinelcli tree lists them'],
+    [['4711'], 2, 'there is no process 4711 in scan', 'no scan and no event', 'sentinelcli tree lists'],
+    [['1', '2'], 2, '"2" is one word too many', 'tree takes PID', 'sentinelcli tree --help'],
+    [[''], 2, 'PID of tree is empty', 'an unset variable', 'sentinelcli tree --help'],
+    [['--depth', '0'], 2, '--depth 0: not taken', 'a whole number from 1 to 1000', '--depth 64'],
+    [['--at', 'yesterday'], 2, '--at yesterday: not taken', "'yesterday 14:05'", "--at '10 min ago'"],
+    [['--at', '5 min'], 2, '--at 5 min: not taken', "'10 min ago'", "--at '10 min ago'"],
+    [['--at', 'scan 999999'], 2, 'there is no scan 999999', 'are kept', "'scan "],
+    [['--at', '\u001b[2J'], 2, '--at \\x1b[2J: not taken', "'10 min ago'", "--at '10 min ago'"],
+    [['--format', 'json'], 2, '--format is not an option of "tree"', 'it belongs to export', 'sentinelcli tree --help'],
+    [['--state-dir', empty.paths.root], 4, 'there is no events.db', 'procmond makes it, and has not run', START],
+    [['--state-dir', at('damaged')], 4, 'there is no events.db', 'events.db is not a file', START],
+  ],
+  export: () => [
+    [[], 2, 'export needs --format', 'one of json, jsonl, csv, sqlite', '--format jsonl'],
+    [['--format', 'xml'], 2, '--format xml: not taken', 'one of json, jsonl, csv, sqlite', '--format '],
+    [['--format', 'sqlite'], 2, '--format sqlite needs --output', 'a database is a file', 'write --output=FILE'],
+    [['--format', 'csv', '--table', 'proceses'], 2, '--table proceses: not taken', 'one of processes', 'did you mean --table processes?'],
+    [['--format', 'csv', '--table'], 2, '--table needs a value', 'nothing follows it', 'write --table=NAME'],
+    [['--format', 'csv', '--table', 'alerts', '--table', 'coverage'], 2, '--table coverage is one', 'csv holds one table', 'sqlite'],
+    [['--format', 'csv', '--from', '1h ago'], 2, '--from does not go with the table processes', 'newest scan alone', 'process_snapshots'],
+    [['--format', 'csv', '--table', 'alerts', '--from', 'soon'], 2, '--from soon: not taken', "'scan 123'", "--from '10 min ago'"],
+    [['--format', 'csv', '--table', 'alerts', '--from', '1h ago', '--to', '2h ago'], 2, 'not taken', 'end is not after', 'other way round'],
+    [['--format', 'csv', '--table', 'coverage', '--to', 'scan 99999'], 2, 'there is no scan 99999', 'are kept', "'scan "],
+    [['--format', 'csv', '--force'], 2, '--force needs --output', 'no file to be replaced', 'write --output=FILE'],
+    [['--format', 'csv', '--output', directory], 2, 'is in the way', 'it is a directory', 'name of a new file'],
+    [['--format', 'csv', '--output', at('a-file')], 2, 'is in the way', 'is not overwritten', '--force'],
+    [['--format', 'csv', '--output', at('none/x')], 4, 'cannot be written', 'no such file or directory', 'another place'],
+    [['--format', 'csv', '--output', at('a-file/x')], 4, 'cannot be written', 'a part of the path is no directory', 'another place'],
+    [['--format', 'csv', '--output', ''], 2, '--output needs a value', 'what follows it is empty', 'write --output=FILE'],
+    [['processes', '--format', 'csv'], 2, '"processes" is one word too many', 'export takes no words', 'sentinelcli export --help'],
+    [['--format', 'csv', '--state-dir', empty.paths.root], 4, 'there is no events.db', 'procmond makes it, and has not run', START],
   ],
   'rules list': () => [...everywhere('rules list'), ...configuration, [['x'], 2, '"x" is one word', 'rules list takes no words', '--help']],
   'rules show': () => [

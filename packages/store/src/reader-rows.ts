@@ -41,6 +41,11 @@ export function columnNames(statement: StatementSync): readonly string[] {
   });
 }
 
+/** The values of one row, in the order of its columns. */
+export function toSqlValues(values: unknown): readonly SqlValue[] {
+  return Array.isArray(values) ? values.map(toSqlValue) : [];
+}
+
 function toRow(values: unknown, columns: readonly string[]): ResultRow {
   const list: readonly unknown[] = Array.isArray(values) ? values : [];
   // fromEntries defines own properties, so that a column called __proto__ is only a column.

@@ -176,6 +176,23 @@ describe('reader', () => {
     expect(query(reader, 'SELECT count(*) AS n FROM plain')).toEqual([{ n: 7 }]);
   });
 
+  it('streams its own queries: one row at a time, and the snapshot ends with whoever asks no more', () => {
+    writer.exec('WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 3100) INSERT INTO plain (id) SELECT i FROM n');
+    const reader = open();
+    const { columns, rows } = reader.stream('SELECT id, v FROM plain WHERE id >= ? ORDER BY id', [100]);
+    expect(columns).toEqual(['id', 'v']);
+    expect([...rows].map(([id]) => id)).toEqual(Array.from({ length: 3001 }, (_, at) => 100 + at));
+    for (const row of rows) {
+      expect(row).toEqual([100, null]);
+      break;
+    }
+    // A reader that is still in the middle would keep the log from being emptied.
+    expect(writer.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()).toMatchObject({ busy: 0 });
+    expect([...reader.stream('SELECT name FROM identity LIMIT 0').rows]).toEqual([]);
+    expect(codeOf(() => reader.stream('SELECT nothing FROM plain'))).toBe('query.failed');
+    expect(codeOf(() => [...reader.stream('DELETE FROM plain').rows])).not.toBe('nothing thrown');
+  });
+
   it('does not write, not even for its own queries', () => {
     const reader = open();
     for (const sql of ['DELETE FROM secrets', 'PRAGMA query_only = 0', "ATTACH ':memory:' AS x", 'CREATE TEMP TABLE t(a)']) {

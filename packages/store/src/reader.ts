@@ -12,7 +12,7 @@ import type { ReadableSchema } from '@sentineld/model/schema';
 import { isLogAlone } from './missing-pages.ts';
 import { createAuthorizer, type Authorizer, type ReadAccess } from './reader-authorizer.ts';
 import { logAloneError, queryError, storeError, unreadableError } from './reader-errors.ts';
-import { collectRows, columnNames, type CappedRows, type RowCaps } from './reader-rows.ts';
+import { collectRows, columnNames, toSqlValues, type CappedRows, type RowCaps } from './reader-rows.ts';
 
 export type { ReadAccess } from './reader-authorizer.ts';
 export type { CappedRows, RowCaps } from './reader-rows.ts';
@@ -77,8 +77,12 @@ export type Reader = {
   transaction<T>(work: () => T): T;
   /** Runs one of our own fixed queries: still read-only, not limited to the readable tables. */
   internal(sql: string, parameters?: QueryParameters): readonly ResultRow[];
+  /** The same row by row, however many there are. It holds a read snapshot until its end, or until nobody asks on. */
+  stream(sql: string, parameters?: QueryParameters): RowStream;
   close(): void;
 };
+
+export type RowStream = { readonly columns: readonly string[]; readonly rows: Iterable<readonly SqlValue[]> };
 
 const INTERNAL_CAPS: RowCaps = { maxRows: 100_000, maxBytes: 64 * 1024 * 1024 };
 
@@ -129,6 +133,7 @@ function createReader(connection: Connection): Reader {
           }),
         (cause) => queryError(cause, undefined, path),
       ),
+    stream: (sql, parameters = []) => streamRows(connection, sql, parameters),
     close: () => database.close(),
   };
 }
@@ -141,6 +146,25 @@ function prepareQuery({ database, authorizer, path }: Connection, sql: string): 
     const columns = columnNames(statement);
     return { columns, rows: (parameters, caps) => mapErrors(() => collectRows(iterate(statement, parameters), columns, caps), toError) };
   }, toError);
+}
+
+/** Every step is one of ours: SQLite may prepare the statement anew within it and ask the authorizer again. */
+function streamRows({ database, authorizer, path }: Connection, sql: string, parameters: QueryParameters): RowStream {
+  const step = <T>(work: () => T): T =>
+    mapErrors(
+      () => authorizer.asInternal(work),
+      (cause) => queryError(cause, undefined, path),
+    );
+  const statement = step(() => database.prepare(sql));
+  const rows = function* (): Generator<readonly SqlValue[]> {
+    const iterator = step(() => iterate(statement, parameters)[Symbol.iterator]());
+    try {
+      for (let next = step(() => iterator.next()); next.done !== true; next = step(() => iterator.next())) yield toSqlValues(next.value);
+    } finally {
+      iterator.return?.();
+    }
+  };
+  return { columns: columnNames(statement), rows: { [Symbol.iterator]: rows } };
 }
 
 function runTransaction<T>({ database, authorizer, path }: Connection, work: () => T): T {

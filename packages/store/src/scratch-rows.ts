@@ -28,6 +28,8 @@ const DEFAULTS: Readonly<Record<string, string | number>> = {
   status: 'sleeping',
   hash_algorithm: 'sha256',
   platform_data: '{}',
+  event: 'exec',
+  events_tier: 'kernel',
 };
 
 /** The rows of every table; what is not given and follows from `processes` is made from it. */
@@ -35,12 +37,14 @@ export function fillTables(schema: ReadableSchema, rows: ScratchRows): ReadonlyM
   const filled = new Map<string, readonly Cells[]>();
   for (const table of schema.tables) {
     const given = rows[table.name];
-    if (given !== undefined)
+    if (given !== undefined && !isEventTable(table))
       filled.set(
         table.name,
         isProcessTable(table) ? fillProcesses(table, given) : given.map((row) => completeRow(table, cellsOf(table, row))),
       );
   }
+  const events = schema.tables.find(isEventTable);
+  if (events !== undefined) filled.set(events.name, fillEvents(events, rows[events.name] ?? [], filled.get('processes') ?? []));
   const processes = filled.get('processes') ?? [];
   const derive = (name: string, make: (table: ReadableTable) => Cells[]): void => {
     const table = schema.tables.find((candidate) => candidate.name === name);
@@ -91,13 +95,28 @@ function fillProcesses(table: ReadableTable, rows: readonly ScratchRow[]): Cells
   if (!hasColumn(table, 'parent_name')) return own;
   const byPid = new Map(own.toReversed().map((cells) => [cells['pid'], cells]));
   return own.map((cells, at) => {
-    const parent = byPid.get(cells['ppid'] ?? null);
-    const inherited: Cells = {
-      parent_name: parent?.['name'] ?? null,
-      parent_exe: parent?.['exe_path'] ?? null,
-      parent_cmdline: parent?.['cmdline'] ?? null,
-    };
-    return { ...cells, ...inherited, ...givenOf(cells, rows[at] ?? {}, Object.keys(inherited)) };
+    return withParent(cells, byPid.get(cells['ppid'] ?? null), rows[at] ?? {});
+  });
+}
+
+/** With what the row leaves out of its parent. */
+function withParent(cells: Cells, parent: Cells | undefined, row: ScratchRow): Cells {
+  const inherited: Cells = {
+    parent_name: parent?.['name'] ?? null,
+    parent_exe: parent?.['exe_path'] ?? null,
+    parent_cmdline: parent?.['cmdline'] ?? null,
+  };
+  return { ...cells, ...inherited, ...givenOf(cells, row, Object.keys(inherited)) };
+}
+
+/** Events in their order; the parent is the newest event of that pid before, or the process that has it. */
+function fillEvents(table: ReadableTable, rows: readonly ScratchRow[], processes: readonly Cells[]): Cells[] {
+  const known = new Map(processes.toReversed().map((cells) => [cells['pid'], cells]));
+  return rows.map((row, at) => {
+    const own = completeRow(table, { seq: at + 1, ...fillProcess(cellsOf(table, row), row['argv']) });
+    const cells = withParent(own, known.get(own['ppid'] ?? null), row);
+    known.set(own['pid'], cells);
+    return cells;
   });
 }
 
@@ -181,6 +200,15 @@ export function hasColumn(table: ReadableTable, name: string): boolean {
   return table.columns.some((column) => column.name === name);
 }
 
-export function isProcessTable(table: ReadableTable): boolean {
+/** Whether every row of the table is about one process, and needs its pid. */
+export function hasProcessRows(table: ReadableTable): boolean {
+  return isProcessTable(table) || isEventTable(table);
+}
+
+function isEventTable(table: ReadableTable): boolean {
+  return table.name === 'process_events';
+}
+
+function isProcessTable(table: ReadableTable): boolean {
   return table.name === 'processes' || table.name === 'process_snapshots';
 }

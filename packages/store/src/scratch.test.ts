@@ -155,6 +155,55 @@ describe('process rows', () => {
   });
 });
 
+describe('event rows', () => {
+  test('need a pid alone, and are in their order', () => {
+    const rows = { process_events: [{ pid: 7 }, { pid: 8, event: 'exit', exit_code: 0 }] };
+    expect(query(rows, 'SELECT seq, event, pid, ppid, name, exe_path, cmdline, start_ticks, exit_code FROM process_events')).toEqual([
+      { seq: 1, event: 'exec', pid: 7, ppid: 1, name: '', exe_path: null, cmdline: null, start_ticks: null, exit_code: null },
+      { seq: 2, event: 'exit', pid: 8, ppid: 1, name: '', exe_path: null, cmdline: null, start_ticks: null, exit_code: 0 },
+    ]);
+    expect(query(rows, 'SELECT count(*) AS n FROM process_events e JOIN scan_metadata s ON s.start_time = e.timestamp_ms')).toEqual([
+      { n: 2 },
+    ]);
+    expect(query({}, 'SELECT count(*) AS n FROM process_events')).toEqual([{ n: 0 }]);
+  });
+
+  test('argv gives both forms of the arguments, and a name', () => {
+    const rows = { process_events: [{ seq: 40, pid: 7, argv: ['/usr/bin/sh', '-c', 'a b'] }] };
+    expect(query(rows, 'SELECT seq, name, command_line, cmdline FROM process_events')).toEqual([
+      { seq: 40, name: 'sh', command_line: '["/usr/bin/sh","-c","a b"]', cmdline: '/usr/bin/sh -c a b' },
+    ]);
+  });
+
+  test('the parent is the event of its pid before, then the process that has it, and what is given wins', () => {
+    const rows = {
+      processes: [{ pid: 5, exe_path: '/usr/sbin/nginx', argv: ['nginx: worker'] }],
+      process_events: [
+        { pid: 6, ppid: 5, exe_path: '/usr/bin/sh' },
+        { pid: 7, ppid: 6 },
+        { pid: 6, ppid: 5, exe_path: '/usr/bin/id' },
+        { pid: 8, ppid: 6, parent_name: 'other' },
+        { pid: 9, ppid: 10 },
+        { pid: 10 },
+      ],
+    };
+    expect(query(rows, 'SELECT pid, parent_name AS n, parent_exe AS e, parent_cmdline AS c FROM process_events')).toEqual([
+      { pid: 6, n: 'nginx', e: '/usr/sbin/nginx', c: 'nginx: worker' },
+      { pid: 7, n: 'sh', e: '/usr/bin/sh', c: null },
+      { pid: 6, n: 'nginx', e: '/usr/sbin/nginx', c: 'nginx: worker' },
+      { pid: 8, n: 'other', e: '/usr/bin/id', c: null },
+      { pid: 9, n: null, e: null, c: null },
+      { pid: 10, n: null, e: null, c: null },
+    ]);
+  });
+
+  test('coverage has the events of the kernel, and lost none', () => {
+    expect(query({ coverage: [{ scan_id: 4 }] }, 'SELECT events_tier, events_lost, events_dropped FROM coverage')).toEqual([
+      { events_tier: 'kernel', events_lost: 0, events_dropped: 0 },
+    ]);
+  });
+});
+
 test('rows of other tables are taken as given, with defaults', () => {
   const rows = { coverage: [{ scan_id: 4, reason: 'x' }], scan_metadata: [{ id: 4, load_average: 0.5 }], process_tree: [] };
   expect(
@@ -169,6 +218,8 @@ describe('what does not fit', () => {
     [{ processes: [{ pid: '1' }] }, 0, 'pid', /pid is not a whole number/],
     [{ processes: [{ pid: 1.5 }] }, 0, 'pid', /pid is not a whole number/],
     [{ processes: [{}] }, 0, 'pid', /pid is missing/],
+    [{ process_events: [{ event: 'exec' }] }, 0, 'pid', /pid is missing/],
+    [{ process_events: [{ pid: 1, argv: 'sh' }] }, 0, 'argv', /list of texts/],
     [{ processes: [{ pid: 1, name: null }] }, 0, 'name', /name is not a text/],
     [{ processes: [{ pid: 1, name: 5 }] }, 0, 'name', /name is not a text/],
     [{ processes: [{ pid: 1, exe_path: true }] }, 0, 'exe_path', /a text or null/],

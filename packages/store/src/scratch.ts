@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { ReadableColumn, ReadableSchema, ReadableTable } from '@sentineld/model/schema';
-import { type Cells, type ScratchRow, type ScratchRows, fillTables, hasColumn, isProcessTable, toCell } from './scratch-rows.ts';
+import { type Cells, type ScratchRow, type ScratchRows, fillTables, hasColumn, hasProcessRows, toCell } from './scratch-rows.ts';
 
 export { SCRATCH_SCAN, type ScratchRow, type ScratchRows } from './scratch-rows.ts';
 
@@ -100,7 +100,7 @@ function checkRow(table: ReadableTable, row: ScratchRow, at: number): ScratchPro
         ),
       );
   }
-  if (isProcessTable(table) && !Object.hasOwn(row, 'pid'))
+  if (hasProcessRows(table) && !Object.hasOwn(row, 'pid'))
     problems.push(problem('pid', 'pid is missing', 'Every process has a pid, a whole number above 0.'));
   return problems;
 }

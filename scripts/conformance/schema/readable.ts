@@ -29,7 +29,7 @@ export function openAll({ events, agent, ledger }: DatabasePaths): Reader {
     temporaryViews: [...AGENT_VIEWS, ...LEDGER_VIEWS],
     schema: READABLE_SCHEMA,
     // Those that the product's own views call.
-    functions: new Set(['coalesce', 'json', 'json_object', 'max']),
+    functions: new Set(['coalesce', 'json', 'json_object', 'max', 'replace']),
   });
 }
 

@@ -11,6 +11,7 @@ const rows = (...values: readonly string[]): RuleOutcome => ({
   rows: values.map((value) => ({ value })),
   processes: [],
   truncated: false,
+  eventSeq: null,
   durationMs: 1,
 });
 

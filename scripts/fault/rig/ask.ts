@@ -10,6 +10,29 @@ export type State = 'ok' | 'degraded' | 'failing';
 
 export type Head = { readonly sequence: number; readonly entryHash: string };
 
+/** What became of the events of one interval, or of all since the start. */
+export type EventFigures = {
+  readonly tier: string;
+  readonly execs: number;
+  readonly exits: number;
+  readonly lost: number;
+  readonly overruns: number;
+  readonly dropped: number;
+  readonly stored: number;
+};
+
+export type Collection = {
+  readonly events: {
+    readonly tier: string;
+    readonly reasons: readonly string[];
+    readonly total: EventFigures;
+    readonly queued: number;
+    readonly spilled: number;
+  };
+  readonly storage: { readonly walBytes: number; readonly paused: { readonly kind: string; readonly reason: string } | null };
+  readonly stall: { readonly durationMs: number } | null;
+};
+
 export type ProcmondHealth = {
   readonly pid: number;
   readonly state: State;
@@ -17,9 +40,18 @@ export type ProcmondHealth = {
   readonly scans: number;
   readonly lastScan: { readonly scanId: number; readonly timestampMs: number } | null;
   readonly ledger: Head;
+  readonly collection: Collection;
 };
 
-export type Cycle = { readonly scanId: number; readonly rules: number; readonly incomplete: number; readonly alerts: number };
+export type Cycle = {
+  readonly scanId: number;
+  readonly rules: number;
+  /** Rules that could not see all that they ask for. */
+  readonly incomplete: number;
+  /** Rules that could not be evaluated. */
+  readonly failed: number;
+  readonly alerts: number;
+};
 
 export type AgentHealth = {
   readonly pid: number;
@@ -28,6 +60,7 @@ export type AgentHealth = {
   readonly procmond: { readonly connected: boolean };
   readonly rules: Readonly<Record<string, number>>;
   readonly lastCycle: Cycle | null;
+  readonly incompleteRules: { readonly count: number; readonly rules: readonly { readonly id: string; readonly reason: string }[] };
   readonly skippedScans: number;
   readonly deliveries: { readonly open: number; readonly failedSinceStart: number };
   readonly auditWaiting: number;
@@ -43,9 +76,21 @@ export type RuleSummary = {
 };
 
 const PATIENCE_MS = 1_500;
+/** Not everybody may hear of process events, and in a pid namespace nobody does. */
+const NO_EVENTS = /no event source|processes that end between two scans are not seen/;
 
-export function askProcmond(paths: StatePaths): Promise<ProcmondHealth | null> {
-  return answerOf<ProcmondHealth>(paths.procmondSocket, { request: 'health' });
+/** What a daemon says is wrong, but for the want of process events that the campaign's surroundings do not have. */
+export function problemsOf(health: { readonly problems: readonly string[] } | null): readonly string[] {
+  return health === null ? ['no answer'] : health.problems.filter((problem) => !NO_EVENTS.test(problem));
+}
+
+/** Whether a daemon works and has nothing to complain of that the campaign could have done. */
+export function isWell(health: { readonly problems: readonly string[] } | null): boolean {
+  return problemsOf(health).length === 0;
+}
+
+export function askProcmond(paths: StatePaths, patienceMs = PATIENCE_MS): Promise<ProcmondHealth | null> {
+  return answerOf<ProcmondHealth>(paths.procmondSocket, { request: 'health' }, patienceMs);
 }
 
 export function askAgent(paths: StatePaths): Promise<AgentHealth | null> {
@@ -57,9 +102,13 @@ export async function askRules(paths: StatePaths): Promise<readonly RuleSummary[
   return page?.rules ?? [];
 }
 
-async function answerOf<Answer>(path: string, request: Parameters<typeof askOnce>[1]): Promise<Answer | null> {
+async function answerOf<Answer>(
+  path: string,
+  request: Parameters<typeof askOnce>[1],
+  patienceMs: number = PATIENCE_MS,
+): Promise<Answer | null> {
   try {
-    return (await askOnce(path, request, PATIENCE_MS)) as Answer;
+    return (await askOnce(path, request, patienceMs)) as Answer;
   } catch (cause) {
     if (cause instanceof SentinelError) return null;
     throw cause;

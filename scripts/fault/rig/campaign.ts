@@ -3,6 +3,7 @@
  * A finding has a stable word (`what`), so that what is known can be told from what is new.
  */
 import type { Cleanup } from './cleanup.ts';
+import type { World } from './private-world.ts';
 import type { Programs } from './programs.ts';
 import type { Random } from './random.ts';
 
@@ -38,6 +39,8 @@ export type Fault = {
   readonly rounds: number;
   readonly quickRounds: number;
   readonly needs: readonly Need[];
+  /** As root; pids of its own unless given. */
+  readonly world?: World;
   readonly run: (campaign: Campaign) => Promise<void>;
 };
 

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '@sentineld/model/error';
 import type { Head } from './ask.ts';
 import type { Campaign } from './campaign.ts';
+import { eventually } from './eventually.ts';
 import { examineLedger, type LedgerEvidence } from './ledger-evidence.ts';
 import type { Site } from './site.ts';
 
@@ -17,6 +18,7 @@ type Witnesses = Parameters<typeof examineLedger>[1];
 const VIEWS = ['processes', 'process_snapshots', 'process_tree', 'scan_metadata', 'coverage'] as const;
 /** The product's own default. */
 const DEDUP_WINDOW_MS = 3_600_000;
+const COVERAGE_PATIENCE_MS = 30_000;
 
 export type ExamineOptions = { /** Two alerts of one key within this time are one too many. */ readonly dedupWindowMs?: number };
 
@@ -119,6 +121,27 @@ function lineId(campaign: Campaign, line: string): number | null {
     campaign.find('alert-line-torn', `alerts.jsonl has a line that is not JSON: ${line.slice(0, 80)}`);
     return null;
   }
+}
+
+/** Whether the ledger has an entry of this action after the one of that number. */
+export function hasEntry(site: Site, after: number, action: string): boolean {
+  return (
+    withDatabase(site.paths.ledgerDb, (all) => all('SELECT 1 FROM audit_ledger WHERE sequence > ? AND action = ?', after, action)).length >
+    0
+  );
+}
+
+/** Where there is none it is a finding. */
+export function expectEntry(campaign: Campaign, site: Site, after: number, action: string, when: string): void {
+  campaign.expect(`no-${action}`, hasEntry(site, after, action) ? null : `${when}, and the ledger has no ${action} after entry ${after}`);
+}
+
+/** Events of which procmond says that they were missed are in the coverage of scans, once the interval is over. */
+export async function expectLossInCoverage(campaign: Campaign, site: Site, missed: number): Promise<void> {
+  const counted = (): number =>
+    withDatabase(site.paths.eventsDb, (all) => Number(all('SELECT sum(events_lost + events_dropped) AS n FROM coverage')[0]?.['n']));
+  const isThere = await eventually(COVERAGE_PATIENCE_MS, () => counted() >= missed);
+  campaign.expect('loss-not-in-coverage', isThere === null ? `${missed} events were missed, coverage says ${counted()}` : null);
 }
 
 /** The newest head that the agent was told, from its file; null where there is none yet. */

@@ -22,6 +22,17 @@ export type Load = { readonly stop: () => Promise<void> };
 /** A crowd that stays, and about fifty processes a second that come and go. */
 export function startChurn(campaign: Campaign, crowd = 60): Load {
   const script = `for one in $(seq ${crowd}); do sleep 3600 & done; while :; do /bin/true; sleep 0.02; done`;
+  return startShell(campaign, 'churning processes', script);
+}
+
+/** Short lives with many arguments, all different: each leaves about 90 KiB in the store. */
+export function startBulk(campaign: Campaign, perSecond = 40): Load {
+  const lives = `sh -c 'sleep 2; :' "$n" "$n$pad" "$pad$n" & sleep ${1 / perSecond}`;
+  const script = `pad=$(head -c 45000 /dev/zero | tr '\\0' x); n=0; while :; do n=$((n+1)); ${lives}; done`;
+  return startShell(campaign, 'processes with many arguments', script);
+}
+
+function startShell(campaign: Campaign, what: string, script: string): Load {
   // A group of its own, so that all of it can be ended at once.
   const child = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', detached: true });
   const known = child.pid === undefined ? null : knownProcess(child.pid);
@@ -30,7 +41,7 @@ export function startChurn(campaign: Campaign, crowd = 60): Load {
     if (known !== null && isAlive(known)) process.kill(-known.pid, 'SIGKILL');
     await ended;
   };
-  campaign.cleanup.defer('churning processes', stop);
+  campaign.cleanup.defer(what, stop);
   return { stop };
 }
 

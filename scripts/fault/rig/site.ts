@@ -40,6 +40,8 @@ export type SiteOptions = {
   /** Whoever runs the daemons, where that is not this user. */
   readonly user?: User;
   readonly environment?: Readonly<Record<string, string>>;
+  /** A program and its words that procmond is started through. */
+  readonly procmondWrapper?: readonly string[];
 };
 
 export type Site = {
@@ -73,6 +75,7 @@ export type Site = {
 const OPERATOR_UID = 61_100;
 const STOP_PATIENCE_MS = 15_000;
 const SETTLE_PATIENCE_MS = 30_000;
+const STRETCHED_MS = 10_000;
 
 export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {
   const stateDir = options.stateDir ?? join(temporaryDirectory(campaign.cleanup), 's');
@@ -140,8 +143,23 @@ export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {
   };
 }
 
+/** Starts what does not run and waits until both work; throws with their last words where they do not. */
+export async function settled(site: Site): Promise<void> {
+  if ((await site.settle()) !== null) return;
+  throw new Error(`the daemons do not work: ${DAEMONS.map((name) => `${name}: ${site.lastWords(name)}`).join(' / ')}`);
+}
+
+/** Waits for so many scans that began after this was called; throws where there are none. */
+export async function scansMore(site: Site, count: number): Promise<void> {
+  const from = (await eventually(SETTLE_PATIENCE_MS, () => site.procmond()))?.scans ?? 0;
+  // An interval of seconds may have been stretched to four times that.
+  const patienceMs = SETTLE_PATIENCE_MS + count * STRETCHED_MS;
+  const seen = await eventually(patienceMs, async () => ((await site.procmond())?.scans ?? 0) > from + count);
+  if (seen === null) throw new Error(`there are no scans: ${site.lastWords('procmond')}`);
+}
+
 /** Without an account, in the group that the directory of events belongs to. */
-function operatorOf(paths: StatePaths): User | undefined {
+export function operatorOf(paths: StatePaths): User | undefined {
   return process.getuid?.() === 0 ? { uid: OPERATOR_UID, gid: statSync(paths.eventsDir).gid } : undefined;
 }
 
@@ -157,7 +175,9 @@ function stackIn(name: string, text: string): string | null {
 }
 
 function startDaemon(campaign: Campaign, name: DaemonName, words: readonly string[], logFile: string, options: SiteOptions): Daemon {
-  const [program, programWords] = campaign.programs.command(name, words);
+  const wrapper = name === 'procmond' ? (options.procmondWrapper ?? []) : [];
+  const [daemon, daemonWords] = campaign.programs.command(name, words);
+  const [program = daemon, ...programWords] = [...wrapper, daemon, ...daemonWords];
   const log = openSync(logFile, 'a', 0o640);
   const from = fstatSync(log).size;
   const child = spawn(program, programWords, {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { RuleOutcome } from '@sentineld/model/rule';
+import { RULE_RESULTS } from '@sentineld/model/rule';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
 import { openReader } from '@sentineld/store/reader';
 import { describe, expect, test } from 'vitest';
 import { AUTHORIZED_FUNCTIONS, OFFERED_FUNCTIONS } from '../sql/functions.ts';
-import { RULE_PARAMETERS } from '../sql/policy.ts';
+import { EVENTS_TABLE, RULE_PARAMETERS } from '../sql/policy.ts';
 import { validateSql } from '../sql/validate.ts';
-import { runCases } from './case.ts';
+import { type ExecuteCase, runCases } from './case.ts';
 import { caseFileOf, CASE_KEYS, parseCases, readCaseFile } from './case-file.ts';
 import { checkDedupKeys } from './check-dedup-keys.ts';
 import { loadRules } from './load.ts';
@@ -18,19 +18,32 @@ const DOCUMENT = readFileSync(join(import.meta.dirname, '../../../../docs/rules.
 const { rules, problems } = loadRules({ builtinDirectory: BUILTIN, directories: [] });
 
 /** The connection that executors use, without the process around it. */
-function execute(path: string, sql: string): Promise<RuleOutcome> {
+const execute: ExecuteCase = (path, sql, parameters) => {
   const reader = openReader({ databases: [{ schema: 'main', path }], schema: EVENTS_SCHEMA, functions: AUTHORIZED_FUNCTIONS });
   try {
-    const { rows, truncated } = reader.prepare(sql).rows({}, { maxRows: 1_000, maxBytes: 1_000_000 });
-    return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated, durationMs: 0 });
+    const used = Object.entries(parameters).filter(([name]) => new RegExp(`:${name}\\b`).test(sql));
+    const bound = Object.fromEntries(used.map(([name, value]) => [`:${name}`, value]));
+    const { rows, truncated } = reader.prepare(sql).rows(bound, { maxRows: 1_000, maxBytes: 1_000_000 });
+    return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated, eventSeq: null, durationMs: 0 });
   } finally {
     reader.close();
   }
-}
+};
 
-test('there are eight, all of them sound', () => {
+const SHOWN = ['pid', 'name', 'exe_path', 'cmdline', 'ppid', 'parent_name', 'reason'];
+const SHOWN_OF_PROCESSES = [...SHOWN, 'start_time', 'user_name'];
+const SHOWN_OF_EVENTS = [...SHOWN, 'seq', 'timestamp_ms', 'start_ticks', 'command_line', 'user_id', 'parent_exe', 'boot_id'];
+/** What both rules of a pair see. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  'exec-from-shared-memory': '/dev/shm/z',
+  'memfd-exec': '/memfd:z',
+  'shell-exec-from-network-service': '/usr/bin/dash',
+};
+const readsEvents = (sql: string): boolean => sql.includes(EVENTS_TABLE);
+
+test('there are eleven, all of them sound', () => {
   expect(problems).toEqual([]);
-  expect(rules).toHaveLength(8);
+  expect(rules).toHaveLength(11);
 });
 
 describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, rule) => {
@@ -68,16 +81,35 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, rule) =>
   test('returns what identifies a process, and its dedup keys', async () => {
     const first = file.ok ? file.cases.find(({ matches }) => matches.length > 0) : undefined;
     let columns: string[] = [];
-    await runCases(rule, first === undefined ? [] : [first], async (path, sql) => {
-      const outcome = await execute(path, sql);
+    await runCases(rule, first === undefined ? [] : [first], async (path, sql, parameters) => {
+      const outcome = await execute(path, sql, parameters);
       if (outcome.outcome === 'ok') columns = Object.keys(outcome.rows[0] ?? {});
       return outcome;
     });
-    expect(columns).toEqual(
-      expect.arrayContaining(['pid', 'start_time', 'name', 'exe_path', 'cmdline', 'user_name', 'ppid', 'parent_name', 'reason']),
-    );
+    expect(columns).toEqual(expect.arrayContaining(readsEvents(rule.sql) ? SHOWN_OF_EVENTS : SHOWN_OF_PROCESSES));
     expect(checkDedupKeys(rule, columns)).toBeNull();
   });
+});
+
+test('rules over events share the findings of a rule over processes, so that no process is alerted twice', async () => {
+  const shared = rules.filter(({ sql }) => readsEvents(sql));
+  expect(shared.length).toBeGreaterThanOrEqual(2);
+  for (const rule of shared) {
+    expect(rule.sql).toContain('> :since_seq');
+    const other = rules.find(({ id }) => id === rule.dedupWith);
+    expect([rule.id, other?.dedupKeys]).toEqual([rule.id, rule.dedupKeys]);
+    if (other === undefined) continue;
+    const row = { pid: 9, exe_path: EXAMPLES[rule.id], argv: ['sh', '-c', 'id'], ppid: 8, user_id: 33 };
+    const parent = { pid: 8, name: 'nginx', exe_path: '/usr/sbin/nginx' };
+    const rows = { processes: [parent, row], [EVENTS_TABLE]: [{ ...parent }, row] };
+    const found: unknown[] = [];
+    for (const one of [rule, other]) {
+      const [result] = await runCases(one, [{ name: 'both', rows, matches: [] }], execute);
+      found.push(result?.unexpected.map((values) => one.dedupKeys.map((key) => values[key])));
+    }
+    expect([rule.id, found[0]]).toEqual([rule.id, found[1]]);
+    expect(found[0]).toHaveLength(1);
+  }
 });
 
 describe('docs/rules.md', () => {
@@ -92,6 +124,17 @@ describe('docs/rules.md', () => {
 
   test.each(OFFERED_FUNCTIONS)('lists the functions for $why', ({ why, names }) => {
     expect(DOCUMENT).toContain(`- ${why}: ${names.map((name) => `\`${name}\``).join(', ')}\n`);
+  });
+
+  test('lists the tables and the parameters of rules', () => {
+    const tables = EVENTS_SCHEMA.tables.map(({ name }) => `\`${name}\``);
+    expect(DOCUMENT).toContain(`The tables are ${tables.slice(0, -1).join(', ')} and ${tables.at(-1) ?? ''}.`);
+    for (const name of RULE_PARAMETERS) expect(DOCUMENT).toContain(`\`${name}\``);
+  });
+
+  test('says what each result of an evaluation means', () => {
+    const listed = [...DOCUMENT.matchAll(/^\| `([a-z_]+)` +\| It /gm)].map(([, result]) => result);
+    expect(listed).toEqual(RULE_RESULTS);
   });
 
   test('lists the built-in rules with their severities', () => {

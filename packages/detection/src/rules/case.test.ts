@@ -18,7 +18,7 @@ function execute(path: string, sql: string): Promise<RuleOutcome> {
   const database = new DatabaseSync(path, { readOnly: true });
   const rows = database.prepare(sql).all() as ResultRow[];
   database.close();
-  return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated: rows.length > 2, durationMs: 1 });
+  return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated: rows.length > 2, eventSeq: null, durationMs: 1 });
 }
 
 async function run(matches: RuleCase['matches'], by: typeof execute = execute): Promise<unknown> {
@@ -77,12 +77,13 @@ test('the databases are gone, also when the executor throws', async () => {
 });
 
 test('the parameters are those of the scan that the rows belong to', async () => {
-  const sql = 'SELECT p.pid FROM processes AS p WHERE p.timestamp_ms = :now AND p.scan_id = :scan_id AND p.start_time < :since';
+  const sql =
+    'SELECT p.pid FROM processes AS p WHERE p.timestamp_ms = :now AND p.scan_id = :scan_id AND p.start_time < :since AND p.pid > :since_seq';
   const withParameters: ExecuteCase = (path, text, parameters) => {
     const database = new DatabaseSync(path, { readOnly: true });
     const rows = database.prepare(text).all(parameters) as ResultRow[];
     database.close();
-    return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated: false, durationMs: 1 });
+    return Promise.resolve({ outcome: 'ok', scanId: 1, rows, processes: [], truncated: false, eventSeq: null, durationMs: 1 });
   };
   expect(await runCases({ sql }, [{ name: 'c', rows: { processes: [{ pid: 5 }] }, matches: [{ pid: 5 }] }], withParameters)).toMatchObject([
     { passed: true },

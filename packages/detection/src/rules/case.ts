@@ -29,11 +29,12 @@ export type CaseResult = {
 /** Runs the SQL over the database file and says what became of it; the parameters' names have no prefix. */
 export type ExecuteCase = (databasePath: string, sql: string, parameters: Readonly<Record<string, number>>) => Promise<RuleOutcome>;
 
-/** What :now, :since and :scan_id are in every case. */
+/** What :now, :since, :scan_id and :since_seq are in every case: the rule has seen no event before. */
 export const CASE_PARAMETERS: Readonly<Record<string, number>> = {
   now: SCRATCH_SCAN.timeMs,
   since: SCRATCH_SCAN.timeMs - 60_000,
   scan_id: SCRATCH_SCAN.id,
+  since_seq: 0,
 };
 
 export type CaseOptions = {

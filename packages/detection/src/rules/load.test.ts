@@ -190,3 +190,35 @@ describe('overrides', () => {
     ]);
   });
 });
+
+describe('dedup_with', () => {
+  const shared = (id: string, other: string, dedup: string): string => `${ruleText(id)}dedup: ${dedup}\ndedup_with: ${other}\n`;
+
+  test('names a rule with as many dedup columns', () => {
+    put(join(builtinDirectory, 'first.yaml'), ruleText('first'));
+    put(join(own, 'a.yaml'), shared('a', 'first', '[pid, seq]'));
+    const { rules, problems } = loadRules({ builtinDirectory, directories: [own] });
+    expect(rules.map(({ id, dedupWith }) => [id, dedupWith])).toEqual([
+      ['first', undefined],
+      ['a', 'first'],
+    ]);
+    expect(problems).toEqual([]);
+  });
+
+  test('that names another is a problem, and the rule is loaded', () => {
+    put(join(builtinDirectory, 'first.yaml'), ruleText('first'));
+    put(join(own, 'a.yaml'), shared('a', 'frist', '[pid, seq]'));
+    put(join(own, 'b.yaml'), shared('b', 'first', '[pid]'));
+    expect(ids()).toEqual(['first', 'a', 'b']);
+    expect(problemsOf()).toMatchObject([
+      {
+        file: join(own, 'a.yaml'),
+        key: 'dedup_with',
+        ruleId: 'a',
+        message: 'There is no rule "frist" to share findings with',
+        hint: 'Did you mean "first"?',
+      },
+      { file: join(own, 'b.yaml'), key: 'dedup_with', message: 'The rule "first" has 2 dedup columns, this one 1' },
+    ]);
+  });
+});

@@ -28,6 +28,7 @@ export function loadRules(options: LoadOptions): LoadResult {
   }
   const overrides = new Map(Object.entries(options.overrides ?? {}));
   for (const id of overrides.keys()) if (!byId.has(id)) problems.push(unknownOverride(id, [...byId.keys()]));
+  for (const rule of byId.values()) problems.push(...dedupProblems(rule, byId));
   return { rules: [...byId.values()].map((rule) => overrideRule(rule, overrides.get(rule.id))), problems };
 }
 
@@ -53,4 +54,27 @@ function unknownOverride(id: string, known: readonly string[]): LoadProblem {
   const nearest = nearestWord(id, known);
   const hint = nearest === null ? 'The rule may not have been loaded, or have been removed.' : `Did you mean "${nearest}"?`;
   return { file: 'overrides', line: null, column: null, key: id, ruleId: id, message: `There is no rule "${id}" to override`, hint };
+}
+
+/** The rule is loaded all the same, and its findings are its own. */
+function dedupProblems(rule: LoadedRule, byId: ReadonlyMap<string, LoadedRule>): LoadProblem[] {
+  const { dedupWith } = rule;
+  if (dedupWith === undefined) return [];
+  const other = byId.get(dedupWith);
+  if (other !== undefined && other.dedupKeys.length === rule.dedupKeys.length) return [];
+  const nearest = nearestWord(dedupWith, [...byId.keys()]);
+  const missing = nearest === null ? 'Name a rule that is loaded.' : `Did you mean "${nearest}"?`;
+  return [
+    {
+      file: rule.sourcePath,
+      ...rule.places.id,
+      key: 'dedup_with',
+      ruleId: rule.id,
+      message:
+        other === undefined
+          ? `There is no rule "${dedupWith}" to share findings with`
+          : `The rule "${dedupWith}" has ${other.dedupKeys.length} dedup columns, this one ${rule.dedupKeys.length}`,
+      hint: other === undefined ? missing : 'Give both as many columns, in the same order.',
+    },
+  ];
 }

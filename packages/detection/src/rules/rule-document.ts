@@ -43,6 +43,7 @@ export const RULE_KEYS: KeySummaries = {
   attack: 'A list of ATT&CK technique ids: T1059 or T1059.004.',
   author: 'One line.',
   dedup: 'A list of 1 to 8 columns of the result that make two findings the same; [pid, start_time] if left out.',
+  dedup_with: 'The id of another rule: what that rule found with equal values of its dedup columns is the same finding.',
   enabled: 'true or false; true if left out.',
   references: 'A list of at most 20 lines: URLs or titles.',
   false_positives: 'What ordinary behaviour also matches, at most 4000 characters.',
@@ -70,11 +71,14 @@ const words = (pattern: RegExp, problem: string, max: number): z.ZodArray<z.ZodS
     .max(max, `it has more than ${max} entries`)
     .refine((list) => new Set(list).size === list.length, 'an entry is given twice');
 
-const DOCUMENT = z.strictObject({
-  id: z
+const ruleId = (): z.ZodString =>
+  z
     .string('it is not a text')
     .max(64, 'it is longer than 64')
-    .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'it is not of the form some-rule-id'),
+    .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'it is not of the form some-rule-id');
+
+const DOCUMENT = z.strictObject({
+  id: ruleId(),
   name: line(120),
   description: prose().min(1, 'it is empty'),
   severity: z.enum(SEVERITIES, { error: (issue) => severityMessage(issue.input) }),
@@ -90,6 +94,7 @@ const DOCUMENT = z.strictObject({
   dedup: words(/^[A-Za-z_][A-Za-z0-9_]*$/, 'it is not a column name', 8)
     .min(1, 'it is empty')
     .default(DEFAULT_DEDUP),
+  dedup_with: ruleId().optional(),
   enabled: z.boolean('it is neither true nor false').default(true),
   references: z.array(line(300), 'it is not a list').max(20, 'it has more than 20 entries').default([]),
   false_positives: prose().default(''),
@@ -115,13 +120,14 @@ export function parseRule(file: RuleFile, source: RuleSource): ParsedRule {
     const named = idOf(yaml.value);
     return { ok: false, problems: problemsFromIssues(checked.error.issues, yaml, RULE_KEYS).map((problem) => ({ ...problem, ...named })) };
   }
-  const { query, dedup, false_positives: falsePositives, ...rest } = checked.data;
+  const { query, dedup, dedup_with: dedupWith, false_positives: falsePositives, ...rest } = checked.data;
   return {
     ok: true,
     rule: {
       ...rest,
       sql: query.trimEnd(),
       dedupKeys: dedup,
+      ...(dedupWith === undefined ? {} : { dedupWith }),
       falsePositives,
       source,
       sourcePath: file.path,

@@ -32,6 +32,7 @@ const OUTCOME: z.ZodType<RuleOutcome> = z.discriminatedUnion('outcome', [
     rows: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.null()]))),
     processes: z.array(PROCESS),
     truncated: z.boolean(),
+    eventSeq: z.int().nullable(),
     durationMs: z.number(),
   }),
   z.strictObject({ outcome: z.literal('refused'), refusal: REFUSAL, durationMs: z.number() }),
@@ -41,7 +42,7 @@ const ANSWER: z.ZodType<ExecutorAnswer> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('validation'),
     validation: z.union([
-      z.strictObject({ ok: z.literal(true), columns: z.array(z.string()) }),
+      z.strictObject({ ok: z.literal(true), columns: z.array(z.string()), tables: z.array(z.string()) }),
       z.strictObject({ ok: z.literal(false), refusal: REFUSAL }),
     ]),
   }),

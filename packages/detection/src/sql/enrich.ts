@@ -1,6 +1,6 @@
 /**
  * The processes that a finding is about: read by pid from the view `processes`, with a fixed query, in the same
- * snapshot as the finding's rows.
+ * snapshot as the finding's rows. A process of an event may be gone, and its pid another's: it is what the row says.
  */
 import type { AffectedProcess, ResultRow, SqlValue } from '@sentineld/model/rule';
 import type { ReadableSchema } from '@sentineld/model/schema';
@@ -31,6 +31,26 @@ export function readAffectedProcesses(reader: Reader, schema: ReadableSchema, ro
   ]);
   const byPid = new Map(found.map((row) => [row['pid'], toAffectedProcess(row)]));
   return pids.flatMap((pid) => byPid.get(pid) ?? []);
+}
+
+/**
+ * The processes of rows that were made of events, each once, from the rows' own columns: of an event's process
+ * `processes` may have nothing, or another one of the same pid. Without `user_name` the user is its number.
+ */
+export function processesInRows(rows: readonly ResultRow[]): readonly AffectedProcess[] {
+  const byIdentity = new Map<string, AffectedProcess>();
+  for (const row of rows) {
+    if (typeof row['pid'] !== 'number' || !Number.isInteger(row['pid']) || byIdentity.size >= MAX_PROCESSES) continue;
+    const found = toAffectedProcess(row);
+    const userId = row['user_id'];
+    const cmdline = textOf(row['cmdline']);
+    // Joined by spaces the arguments read the same as before; where one of them held a space cannot be told.
+    const argv = found.argv ?? (cmdline === null ? null : cmdline.split(' '));
+    const user = found.user ?? (typeof userId === 'number' ? `uid ${userId}` : null);
+    const identity = JSON.stringify([found.pid, row['start_ticks'] ?? null, found.exePath, argv]);
+    if (!byIdentity.has(identity)) byIdentity.set(identity, { ...found, argv, user });
+  }
+  return [...byIdentity.values()];
 }
 
 function hasProcesses({ tables }: ReadableSchema): boolean {

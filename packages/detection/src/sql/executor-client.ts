@@ -63,6 +63,8 @@ export type ExecutorOptions = {
   readonly databases: readonly ReaderDatabase[];
   readonly temporaryViews?: readonly ReaderView[];
   readonly schema: ReadableSchema;
+  /** The scan that statements see as the newest one; the newest there is unless given. */
+  readonly asOfScan?: number;
   readonly limits?: Partial<ExecutorLimits>;
   /** Parameters that statements may have; those of rules unless given. */
   readonly allowedParameters?: ParameterPolicy;
@@ -74,8 +76,8 @@ export type ExecutorOptions = {
 export function startExecutor(options: ExecutorOptions): ExecutorClient {
   const limits = { ...DEFAULT_EXECUTOR_LIMITS, ...options.limits };
   const allowed = options.allowedParameters ?? RULE_PARAMETERS;
-  const { databases, temporaryViews = [], schema, programs, nodeArguments = [], onEvent } = options;
-  const settings = { databases, temporaryViews, schema, maxSqlBytes: limits.maxSqlBytes };
+  const { databases, temporaryViews = [], schema, asOfScan, programs, nodeArguments = [], onEvent } = options;
+  const settings = { databases, temporaryViews, schema, maxSqlBytes: limits.maxSqlBytes, ...(asOfScan === undefined ? {} : { asOfScan }) };
   const start: StartProgram = (command, commandArguments) => spawn(command, commandArguments, { stdio: 'pipe', env: childEnvironment() });
   const { ask, ready, closed, close } = connectSpawner({
     start,

@@ -83,8 +83,8 @@ describe('ExecutorKeeper', () => {
     expect(newest().heard).toEqual([expect.objectContaining({ kind: 'init' })]);
     newest().getReady();
     expect(newest().heard.slice(1)).toMatchObject([{ kind: 'work', work: { sql: 'SELECT 1' } }]);
-    newest().say({ kind: 'validation', validation: { ok: true, columns: [] } });
-    newest().say({ kind: 'validation', validation: { ok: true, columns: ['x'] } });
+    newest().say({ kind: 'validation', validation: { ok: true, columns: [], tables: [] } });
+    newest().say({ kind: 'validation', validation: { ok: true, columns: ['x'], tables: [] } });
     expect(outputs).toMatchObject([
       { output: { kind: 'executor_ready', spawner: ['seccomp'] } },
       { output: { kind: 'answer', id: 1 } },

@@ -45,8 +45,9 @@ describe('executor', () => {
     expect(await client.validate('SELECT pid, name AS n, count(*) OVER () FROM processes WHERE start_time < :now')).toEqual({
       ok: true,
       columns: ['pid', 'n', 'count(*) OVER ()'],
+      tables: ['processes'],
     });
-    expect(await client.validate('SELECT title FROM alerts')).toEqual({ ok: true, columns: ['title'] });
+    expect(await client.validate('SELECT title FROM alerts')).toEqual({ ok: true, columns: ['title'], tables: ['alerts'] });
   });
 
   it.each([

@@ -41,8 +41,14 @@ export const DEFAULT_BOUNDS: SqlBounds = {
 /** Named parameters with their prefix. 'any' is for tools and tests whose statements come from a trusted place. */
 export type ParameterPolicy = 'any' | readonly string[];
 
-/** What rules may use: the time of the scan in ms, the time of the scan before it, the id of the scan. */
-export const RULE_PARAMETERS: readonly string[] = [':now', ':since', ':scan_id'];
+/**
+ * What rules may use: the time of the scan in ms, that of the scan which the rule saw before it, the id of the scan, and
+ * the number of the newest process event that the rule saw before.
+ */
+export const RULE_PARAMETERS: readonly string[] = [':now', ':since', ':scan_id', ':since_seq'];
+
+/** The table of what happened between scans: a rule that reads it can miss something. */
+export const EVENTS_TABLE = 'process_events';
 
 /** Table-valued functions without side effects or access to files. */
 export const TABLE_FUNCTIONS: readonly string[] = ['json_each', 'json_tree'];

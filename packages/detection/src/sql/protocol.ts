@@ -14,6 +14,8 @@ export type ExecutorSettings = {
   readonly temporaryViews: readonly ReaderView[];
   readonly schema: ReadableSchema;
   readonly maxSqlBytes: number;
+  /** The scan that statements see as the newest one; left out where that is the newest there is. */
+  readonly asOfScan?: number;
 };
 
 export type ValidateWork = { readonly type: 'validate'; readonly sql: string; readonly allowedParameters: ParameterPolicy };

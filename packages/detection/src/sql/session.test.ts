@@ -29,7 +29,7 @@ const settings = (path: string = scratch.path): ExecutorSettings => ({
 const run = (sql: string, changes: Partial<RunWork> = {}): RunWork => ({
   type: 'run',
   sql,
-  allowedParameters: [':now', ':since', ':scan_id'],
+  allowedParameters: [':now', ':since', ':scan_id', ':since_seq'],
   parameters: {},
   maxRows: 10,
   maxBytes: 10_000,
@@ -110,7 +110,13 @@ describe('a session', () => {
       sql: 'SELECT pid, count(*) AS n FROM processes GROUP BY pid',
       allowedParameters: [],
     });
-    expect(answer).toEqual({ kind: 'validation', validation: { ok: true, columns: ['pid', 'n'] } });
+    expect(answer).toEqual({ kind: 'validation', validation: { ok: true, columns: ['pid', 'n'], tables: ['processes'] } });
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, '1; DROP TABLE scan', null])('takes no scan of the past that is no whole number: %j', (asOfScan) => {
+    const session = openSession({ ...settings(), asOfScan: asOfScan as number });
+    expect(session.store).toMatch(/^internal\.bug: .*no whole number/);
+    expect(outcomeOf(session.answer(run('SELECT pid FROM processes')))).toMatchObject({ outcome: 'failed' });
   });
 
   it('says why the store cannot be read, and lets another executor try once that is old', async () => {

@@ -6,14 +6,15 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { errnoOf, messageOf, SentinelError } from '@sentineld/model/error';
 import type { Refusal, RuleOutcome } from '@sentineld/model/rule';
-import { openReader, type PreparedQuery, type QueryParameters, type Reader } from '@sentineld/store/reader';
-import { readAffectedProcesses } from './enrich.ts';
+import { viewsAsOf } from '@sentineld/store/events/as-of';
+import { openReader, type CappedRows, type PreparedQuery, type Reader } from '@sentineld/store/reader';
+import { processesInRows, readAffectedProcesses } from './enrich.ts';
 import { AUTHORIZED_FUNCTIONS } from './functions.ts';
 import { refusalOfSqlite } from './locate.ts';
 import { bindingsOf } from './parameters.ts';
-import { refusal, TABLE_FUNCTIONS, type ParameterPolicy, type SqlPolicy } from './policy.ts';
+import { EVENTS_TABLE, refusal, TABLE_FUNCTIONS, type ParameterPolicy, type SqlPolicy } from './policy.ts';
 import type { ExecutorAnswer, ExecutorSettings, ExecutorWork, RunWork } from './protocol.ts';
-import { validateSql } from './validate.ts';
+import { validateSql, type SqlVerdict } from './validate.ts';
 
 export type Session = {
   /** 'open', or why the databases cannot be read. */
@@ -25,7 +26,8 @@ export type Session = {
 /** Opened databases, with the identity of the files that they were opened from; or why they could not be. */
 type Store = { readonly reader: Reader; readonly identity: string } | { readonly failure: SentinelError; readonly atMs: number };
 
-type Judged = { readonly ok: true; readonly parameters: readonly string[] } | { readonly ok: false; readonly refusal: Refusal };
+type Accepted = Pick<Extract<SqlVerdict, { ok: true }>, 'parameters' | 'tables'>;
+type Judged = ({ readonly ok: true } & Accepted) | { readonly ok: false; readonly refusal: Refusal };
 
 /** How long a failure to open is answered from memory: long enough for the executor that a retry has just started. */
 const FAILURE_FRESH_MS = 1_000;
@@ -42,7 +44,7 @@ export function openSession(settings: ExecutorSettings): Session {
     if (known !== undefined) return known;
     const verdict = validateSql(sql, policyOf(settings, allowedParameters));
     // The tree is not kept: it is many times the size of the text.
-    const result: Judged = verdict.ok ? { ok: true, parameters: verdict.parameters } : verdict;
+    const result: Judged = verdict.ok ? { ok: true, parameters: verdict.parameters, tables: verdict.tables } : verdict;
     if (judged.size >= MAX_JUDGED) judged.clear();
     judged.set(key, result);
     return result;
@@ -55,8 +57,8 @@ export function openSession(settings: ExecutorSettings): Session {
     if (identityOf(settings) !== store.identity) return 'stale';
     try {
       return work.type === 'validate'
-        ? validated(store.reader, settings, work)
-        : ran(store.reader, settings, work, verdict.parameters, startedAt);
+        ? validated(store.reader, settings, work, verdict)
+        : ran(store.reader, settings, work, verdict, startedAt);
     } catch (thrown) {
       return failed(work, thrown, startedAt);
     }
@@ -67,7 +69,8 @@ export function openSession(settings: ExecutorSettings): Session {
 function openStore(settings: ExecutorSettings): Store {
   try {
     const identity = identityOf(settings);
-    const { databases, temporaryViews, schema } = settings;
+    const { databases, schema } = settings;
+    const temporaryViews = [...pastViews(settings), ...settings.temporaryViews];
     return {
       identity,
       reader: openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS }),
@@ -76,6 +79,13 @@ function openStore(settings: ExecutorSettings): Store {
     if (!(thrown instanceof SentinelError)) throw thrown;
     return { failure: thrown, atMs: performance.now() };
   }
+}
+
+/** Views that hide those of now. The number becomes a part of their text, so nothing but a whole number may be one. */
+function pastViews({ asOfScan }: ExecutorSettings): ExecutorSettings['temporaryViews'] {
+  if (asOfScan === undefined) return [];
+  if (Number.isSafeInteger(asOfScan) && asOfScan > 0) return viewsAsOf(asOfScan);
+  throw new SentinelError('internal.bug', { message: 'The scan that statements are to see is no whole number above 0' });
 }
 
 /** Device and inode of every database: a writer that starts a new file leaves readers with the old one. */
@@ -96,20 +106,20 @@ function policyOf({ schema, maxSqlBytes }: ExecutorSettings, parameters: Paramet
   return { schema, parameters, bounds: { maxSqlBytes } };
 }
 
-function validated(reader: Reader, settings: ExecutorSettings, work: ExecutorWork): ExecutorAnswer {
+function validated(reader: Reader, settings: ExecutorSettings, work: ExecutorWork, { tables }: Accepted): ExecutorAnswer {
   const prepared = prepare(reader, settings, work);
   return {
     kind: 'validation',
-    validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns },
+    validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns, tables },
   };
 }
 
-function ran(reader: Reader, settings: ExecutorSettings, work: RunWork, parameters: readonly string[], startedAt: number): ExecutorAnswer {
-  const bindings = bindingsOf(parameters, work.parameters);
+function ran(reader: Reader, settings: ExecutorSettings, work: RunWork, accepted: Accepted, startedAt: number): ExecutorAnswer {
+  const bindings = bindingsOf(accepted.parameters, work.parameters);
   if (typeof bindings === 'string') return refused(work, refusal('parameter', `No value was given for ${bindings}.`, null), startedAt);
   const result = reader.transaction(() => {
     const prepared = prepare(reader, settings, work);
-    return 'code' in prepared ? prepared : readSnapshot(reader, settings, work, prepared, bindings);
+    return 'code' in prepared ? prepared : readSnapshot(reader, settings, work, accepted, prepared.rows(bindings, work));
   });
   if ('code' in result) return refused(work, result, startedAt);
   return outcome({ outcome: 'ok', ...result, durationMs: performance.now() - startedAt });
@@ -117,16 +127,23 @@ function ran(reader: Reader, settings: ExecutorSettings, work: RunWork, paramete
 
 type Snapshot = Omit<Extract<RuleOutcome, { outcome: 'ok' }>, 'outcome' | 'durationMs'>;
 
+/** What belongs to the rows, from the snapshot that they were read in. */
 function readSnapshot(
   reader: Reader,
   { schema }: ExecutorSettings,
-  work: RunWork,
-  prepared: PreparedQuery,
-  bindings: QueryParameters,
+  { enrich }: RunWork,
+  { tables }: Accepted,
+  { rows, truncated }: CappedRows,
 ): Snapshot {
-  const { rows, truncated } = prepared.rows(bindings, work);
-  const processes = work.enrich ? readAffectedProcesses(reader, schema, rows) : [];
-  return { scanId: newestScan(reader, schema), rows, processes, truncated };
+  const readsEvents = tables.includes(EVENTS_TABLE);
+  const processes = !enrich ? [] : readsEvents ? processesInRows(rows) : readAffectedProcesses(reader, schema, rows);
+  return { scanId: newestScan(reader, schema), rows, processes, truncated, eventSeq: readsEvents ? newestEvent(reader) : null };
+}
+
+/** By order and limit: the view joins other tables, and max() would read all of it. */
+function newestEvent(reader: Reader): number | null {
+  const seq = reader.internal(`SELECT seq FROM ${EVENTS_TABLE} ORDER BY seq DESC LIMIT 1`)[0]?.['seq'];
+  return typeof seq === 'number' ? seq : null;
 }
 
 function newestScan(reader: Reader, { tables }: ExecutorSettings['schema']): number | null {

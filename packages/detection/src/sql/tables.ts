@@ -18,6 +18,18 @@ export function checkTables(statement: Statement, policy: SqlPolicy): Refusal | 
   );
 }
 
+/** Names of the readable tables that a statement reads, each once, as the schema writes them. */
+export function tablesRead(statement: Statement, policy: SqlPolicy): readonly string[] {
+  const names = new Set(
+    statement.nodes.flatMap((node) => {
+      const name = node.type === 'TableSelectTable' ? node.tblName : node.type === 'InTableExpr' ? node.rhs : undefined;
+      return name === undefined ? [] : [foldName(name.objName.text)];
+    }),
+  );
+  // No CTE may be called like a table, so a name says what it means wherever it stands.
+  return policy.schema.tables.map(({ name }) => name).filter((name) => names.has(foldName(name)));
+}
+
 function firstRefusal({ nodes }: Statement, check: (node: AstNode) => Refusal | undefined): Refusal | undefined {
   for (const node of nodes) {
     const refused = check(node);

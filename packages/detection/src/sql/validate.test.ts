@@ -116,6 +116,24 @@ describe('validateSql', () => {
     expect(codeOf('SELECT #1', { parameters })).not.toBe('ok');
   });
 
+  it('lists the tables that a statement reads, wherever they stand in it, and no CTEs', () => {
+    const tablesOf = (sql: string): unknown => {
+      const verdict = validateSql(sql, policy);
+      return verdict.ok ? verdict.tables : verdict.refusal.code;
+    };
+    expect(tablesOf('SELECT 1')).toEqual([]);
+    expect(tablesOf('SELECT p.pid FROM main.PROCESSES AS p JOIN processes AS q ON q.pid = p.ppid')).toEqual(['processes']);
+    expect(
+      tablesOf(
+        'WITH new AS (SELECT pid FROM process_snapshots) SELECT pid FROM new WHERE EXISTS (SELECT 1 FROM "processes" AS p WHERE p.pid = new.pid)',
+      ),
+    ).toEqual(['processes', 'process_snapshots']);
+    expect(tablesOf("SELECT pid AS alerts, 'alerts' FROM processes WHERE name IN (SELECT title FROM alerts)")).toEqual([
+      'processes',
+      'alerts',
+    ]);
+  });
+
   it('offers a nearer name', () => {
     expect(validateSql('SELECT pid FROM proceses', policy)).toMatchObject({
       refusal: { message: 'There is no table proceses. Did you mean processes?' },

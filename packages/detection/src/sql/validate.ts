@@ -9,12 +9,15 @@ import { parameterNames } from './parameters.ts';
 import { boundsOf, type SqlPolicy } from './policy.ts';
 import { checkSecondOpinion } from './second-opinion.ts';
 import { parseStatement, type Statement } from './statement.ts';
+import { tablesRead } from './tables.ts';
 
 export type SqlVerdict =
   | {
       readonly ok: true;
       /** Parameters that a run has to give values for, with their prefix. */
       readonly parameters: readonly string[];
+      /** Readable tables that it reads. */
+      readonly tables: readonly string[];
       readonly statement: Statement;
     }
   | { readonly ok: false; readonly refusal: Refusal };
@@ -27,5 +30,10 @@ export function validateSql(sql: string, policy: SqlPolicy): SqlVerdict {
   if (!parsed.ok) return parsed;
   const refused = checkAllowList(parsed.statement, policy) ?? checkSecondOpinion(parsed.statement);
   if (refused !== undefined) return { ok: false, refusal: refused };
-  return { ok: true, parameters: parameterNames(parsed.statement), statement: parsed.statement };
+  return {
+    ok: true,
+    parameters: parameterNames(parsed.statement),
+    tables: tablesRead(parsed.statement, policy),
+    statement: parsed.statement,
+  };
 }

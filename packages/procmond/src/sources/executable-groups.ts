@@ -17,14 +17,25 @@ export type ExecutableGroups = {
 export function createExecutableGroups(isDeleted: (base: string) => boolean | null = isExecutableDeleted): ExecutableGroups {
   const groups = new Map<string, Set<ProcessRecord>>();
   const inodeKey = (file: ExecutableFile): string => `${file.dev}:${file.inode}`;
+  /** What was joined last: of those that are met one after the other many run the same file, which is the same object then. */
+  let lastFile: ExecutableFile | null = null;
+  let lastMembers = new Set<ProcessRecord>();
+  const membersOf = (file: ExecutableFile): Set<ProcessRecord> => {
+    const key = inodeKey(file);
+    const members = groups.get(key) ?? new Set<ProcessRecord>();
+    if (members.size === 0) groups.set(key, members);
+    return members;
+  };
   return {
     join: (process) => {
       const file = process.image.exe;
       if (file === null) return;
-      const key = inodeKey(file);
-      const members = groups.get(key);
-      if (members === undefined) groups.set(key, new Set([process]));
-      else members.add(process);
+      // An empty group is none any more.
+      if (file !== lastFile || lastMembers.size === 0) {
+        lastMembers = membersOf(file);
+        lastFile = file;
+      }
+      lastMembers.add(process);
     },
     leave: (process) => {
       const file = process.image.exe;

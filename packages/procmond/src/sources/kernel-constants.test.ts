@@ -25,17 +25,18 @@ describe('hidesOtherUsers', () => {
     'hidepid=ptraceable,rw',
     'rw,hidepid=4',
   ])('%s', (options) => {
-    expect(hidesOtherUsers(mounts(options))).toBe(true);
+    expect(hidesOtherUsers(mounts(options), () => false)).toBe(true);
+    expect(hidesOtherUsers(mounts(options), () => true)).toBe(false);
   });
 
   it.each(['rw,relatime', 'rw,hidepid=0', 'rw,hidepid=off', 'rw,xhidepid=2', 'rw,hidepid=20'])('not %s', (options) => {
-    expect(hidesOtherUsers(mounts(options))).toBe(false);
+    expect(hidesOtherUsers(mounts(options), () => false)).toBe(false);
   });
 
   it('is about /proc alone', () => {
-    expect(hidesOtherUsers(mounts('rw,hidepid=2', '/jail/proc'))).toBe(false);
-    expect(hidesOtherUsers(mounts('rw,hidepid=2', '/proc', 'tmpfs'))).toBe(false);
-    expect(hidesOtherUsers('')).toBe(false);
+    expect(hidesOtherUsers(mounts('rw,hidepid=2', '/jail/proc'), () => false)).toBe(false);
+    expect(hidesOtherUsers(mounts('rw,hidepid=2', '/proc', 'tmpfs'), () => false)).toBe(false);
+    expect(hidesOtherUsers('', () => false)).toBe(false);
     expect(typeof hidesOtherUsers()).toBe('boolean');
   });
 });

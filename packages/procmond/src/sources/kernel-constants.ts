@@ -1,7 +1,7 @@
 /**
  * What a reader of /proc must know of this kernel: page size, clock ticks per second, when it booted.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 
 export type KernelConstants = {
   readonly pageBytes: number;
@@ -30,9 +30,22 @@ export function readKernelConstants(): KernelConstants {
 }
 
 /** Whether /proc is mounted with hidepid, so that processes of other users do not show (proc(5)). */
-export function hidesOtherUsers(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): boolean {
-  return mounts.split('\n').some((line) => {
-    const [, mountPoint, type, options] = line.split(' ');
-    return mountPoint === '/proc' && type === 'proc' && /(^|,)hidepid=(1|2|4|noaccess|invisible|ptraceable)(,|$)/.test(options ?? '');
-  });
+export function hidesOtherUsers(mounts: string = readFileSync('/proc/self/mounts', 'utf8'), maySee: () => boolean = maySeeInit): boolean {
+  return (
+    !maySee() &&
+    mounts.split('\n').some((line) => {
+      const [, mountPoint, type, options] = line.split(' ');
+      return mountPoint === '/proc' && type === 'proc' && /(^|,)hidepid=(1|2|4|noaccess|invisible|ptraceable)(,|$)/.test(options ?? '');
+    })
+  );
+}
+
+/** Whoever may look into process 1, which is root's, may look into every process: hidepid is for others. */
+function maySeeInit(): boolean {
+  try {
+    closeSync(openSync('/proc/1/mountinfo', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatherCrew, type Crew } from './fixtures/crew.fixture.ts';
+import { createTestSource } from './fixtures/test-source.fixture.ts';
 import { readKernelConstants } from './kernel-constants.ts';
-import { createLinuxProcSource } from './linux-proc.ts';
 import type { ProcessSource } from './process-source.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -14,7 +14,7 @@ let crew: Crew;
 let source: ProcessSource;
 beforeEach(() => {
   crew = gatherCrew();
-  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
 });
 afterEach(async () => {
   source.close();
@@ -55,7 +55,7 @@ describe('an executable that is deleted', () => {
     const path = crew.copyOfSleep('gone');
     const pid = await run(path);
     rmSync(path);
-    const late = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const late = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     expect(imageOf(pid, late)).toMatchObject({ exeDeleted: true, exe: { path } });
     late.close();
   });
@@ -109,7 +109,7 @@ describe('an executable that is not deleted', () => {
     expect(imageOf(pid)).toMatchObject({ exeDeleted: false, exe: { path } });
     rmSync(path);
     expect(imageOf(pid)).toMatchObject({ exeDeleted: true, exe: { path } });
-    const late = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const late = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     expect(imageOf(pid, late)).toMatchObject({ exeDeleted: true, exe: { path } });
     late.close();
   });
@@ -119,7 +119,7 @@ describe('an executable that is not deleted', () => {
     linkSync(path, join(crew.directory, 'second'));
     const pid = await run(path);
     rmSync(path);
-    const late = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const late = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     for (const from of [source, late]) expect(imageOf(pid, from)).toMatchObject({ exeDeleted: false, exe: { path } });
     late.close();
   });
@@ -176,7 +176,7 @@ describe('a pid that is given to another process', () => {
   it.skipIf(!isRoot || !existsSync(LAST)).for([1024, 0])(
     'is another process, with a limit of %d descriptors (needs root)',
     async (openFileLimit, { skip }) => {
-      const own = createLinuxProcSource({ openFileLimit, argvLimitBytes: 4096 });
+      const own = createTestSource({ openFileLimit, argvLimitBytes: 4096 });
       try {
         const member = crew.start(crew.copyOfSleep('victim'), ['1000']);
         await until(() => imageOf(member.pid, own).name).toBe('victim');

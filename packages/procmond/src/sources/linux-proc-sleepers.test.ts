@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import type { ProcessRecord } from '@sentineld/model/process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
-import { createLinuxProcSource } from './linux-proc.ts';
+import { createTestSource } from './fixtures/test-source.fixture.ts';
 import type { ProcessSource } from './process-source.ts';
 
 let crew: Crew;
 let source: ProcessSource;
 beforeEach(() => {
   crew = gatherCrew();
-  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
 });
 afterEach(async () => {
   source.close();

@@ -33,7 +33,7 @@ async function scanner(): Promise<Member> {
 }
 
 describe.skipIf(!canBeNobody)('scanned by a user who may not trace it, a process (needs root)', () => {
-  it('has everything but its executable, and says why', async () => {
+  it('has everything but what it runs and where, and says why', async () => {
     const scan = await scanner();
     const member = crew.shell('echo up; read x');
     expect(await member.line()).toBe('up');
@@ -44,12 +44,17 @@ describe.skipIf(!canBeNobody)('scanned by a user who may not trace it, a process
       exeDeleted: false,
       userId: 0,
       userName: 'root',
-      unseen: [{ field: 'exe', reason: 'EACCES' }],
+      realUserId: 0,
+      realGroupId: 0,
+      cwd: null,
+      namespaces: null,
+      controlGroup: { path: expect.stringMatching(/^\//) },
+      unseen: ['exe', 'cwd', 'namespaces'].map((field) => ({ field, reason: 'EACCES' })),
     });
     expect(image?.argv?.at(-1)).toBe(crew.directory);
     expect(coverage.exeUnreadable).toBeGreaterThan(0);
     expect(coverage.accessible).toBe(coverage.seen - coverage.exeUnreadable);
-    expect(coverage.reason).toContain('is withheld (EACCES)');
+    expect(coverage.reason).toMatch(/is withheld \(EACCES\), the working directory of \d+, the namespaces of \d+/);
   });
 
   it('shows an exec though its name stays and its layout is withheld', async () => {

@@ -2,14 +2,14 @@ import { readFileSync, readdirSync } from 'node:fs';
 import type { ProcessRecord } from '@sentineld/model/process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
-import { createLinuxProcSource } from './linux-proc.ts';
+import { createTestSource } from './fixtures/test-source.fixture.ts';
 import type { ProcessSource } from './process-source.ts';
 
 let crew: Crew;
 let source: ProcessSource;
 beforeEach(() => {
   crew = gatherCrew();
-  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
 });
 afterEach(async () => {
   source.close();
@@ -86,7 +86,9 @@ describe('a process that changes', () => {
     await until(() => see(pid).status).toBe('zombie');
     const zombie = see(pid);
     expect(zombie.startTicks).toBe(startTicks);
-    expect(zombie.image).toEqual({ ...image, exe: null, argv: [] });
+    // Of its control group the kernel keeps what it likes.
+    const { controlGroup } = zombie.image;
+    expect(zombie.image).toEqual({ ...image, exe: null, argv: [], cwd: null, namespaces: null, controlGroup });
     expect(zombie.memoryBytes).toBe(0);
     const same = zombie.image;
     expect(see(pid).image).toBe(same);
@@ -145,7 +147,7 @@ describe('a process that does not change', () => {
 
   it('has no CPU share in the first scan and one from the second on', async () => {
     const [idle, busy] = [await sleeper(), crew.shell('while :; do :; done')];
-    const fresh = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const fresh = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     const share = (pid: number) => fresh.scan().processes.find((process) => process.pid === pid)?.cpuPercent;
     expect(share(idle.pid)).toBeNull();
     expect(share(idle.pid)).toBe(0);
@@ -185,13 +187,13 @@ describe('a scan', () => {
 
   it('takes its clock from the outside', () => {
     const times = [1000, 2000];
-    const clocked = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096, now: () => times.shift() ?? 0 });
+    const clocked = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096, now: () => times.shift() ?? 0 });
     expect(clocked.scan()).toMatchObject({ startTimeMs: 1000, endTimeMs: 2000 });
     clocked.close();
   });
 
   it('cuts long arguments, and counts it', async () => {
-    const short = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
+    const short = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     const member = crew.start('sleep', [`${'0'.repeat(10_000)}1000`]);
     const image = () => short.scan().processes.find(({ pid }) => pid === member.pid)?.image;
     await until(() => image()?.unseen).toEqual([{ field: 'argv', reason: 'cut at 4096 bytes' }]);
@@ -220,7 +222,7 @@ describe('descriptors', () => {
   });
 
   it.each([0, 256, 258])('a limit of %d leaves nobody out', (openFileLimit) => {
-    const poor = createLinuxProcSource({ openFileLimit, argvLimitBytes: 4096 });
+    const poor = createTestSource({ openFileLimit, argvLimitBytes: 4096 });
     const members = Array.from({ length: 20 }, () => crew.start('sleep', ['1000']).pid);
     const before = open();
     for (let scan = 0; scan < 3; scan++) {

@@ -3,28 +3,31 @@
  * descriptor belongs to its process for ever, so a reused pid cannot be taken for the old one. Where that file is as it
  * was, nothing else is read. Everything else is read once, again when exec or a change of parent or owner shows, and in turn.
  */
-import { closeSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { loadavg, uptime } from 'node:os';
-import type { ExecutableFile, ProcessImage } from '@sentineld/model/process';
+import type { ExecutableFile } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
-import { createExecutableGroups, type ExecutableGroups } from './executable-groups.ts';
+import { NUMBER, WANT } from '@sentineld/native/process-files';
+import { createExecutableGroups } from './executable-groups.ts';
 import { readKernelConstants } from './kernel-constants.ts';
-import { newlyMet, NO_IMAGE, NOT_HELD, type KnownProcess } from './known-process.ts';
+import { newlyMet, NOT_HELD, type KnownProcess } from './known-process.ts';
+import { createProcFiles, numberOf, type ProcCalls } from './proc-files.ts';
 import { statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
 import { createExecutableReader } from './process-details.ts';
-import { hasOtherOwner, isSameImage, readImage, type ImageReader } from './process-image.ts';
+import { hasOtherOwner, type Redact } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
+import { createSurroundingsReader } from './process-surroundings.ts';
+import { readDetails, wantedOf, type DetailsReader } from './read-details.ts';
 import { coverageOf, type Seen } from './scan-coverage.ts';
-import { createStatReader, isGone, openStat, type StatReader } from './stat-reader.ts';
+import { createStatReader } from './stat-reader.ts';
 import { createUserNames } from './user-names.ts';
-import { countsRunTime, hasLostParent, heldStat, refitWatch } from './watched-file.ts';
+import { countsRunTime, hasLostParent, heldStat, holdAgain, refitWatch } from './watched-file.ts';
 
 /** What changes unseen is looked for in turn, every this many scans: memory and owner soon, all details in time. */
 const TURN_SCANS = 32;
 const DETAIL_SCANS = 128;
 /** Descriptors left for everything that is not a held `stat`. */
 const SPARE_DESCRIPTORS = 256;
-const READ_ATTEMPTS = 3;
 /** A process younger than this may be about to call exec: what was read of it is confirmed. */
 const YOUNG_SECONDS = 5;
 
@@ -33,29 +36,15 @@ export type LinuxProcOptions = {
   readonly openFileLimit: number;
   /** Bytes of arguments kept per process. */
   readonly argvLimitBytes: number;
+  /** Takes secrets out of arguments before anybody else sees them. */
+  readonly redact: Redact;
+  /** The addon; null where there is none. Then the same is read by more calls. */
+  readonly native: ProcCalls | null;
   readonly now?: () => number;
 };
 
 export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource {
-  const reader = createStatReader();
-  const state: SourceState = {
-    known: new Map(),
-    groups: createExecutableGroups(),
-    users: createUserNames(),
-    readExecutable: createExecutableReader(),
-    kernel: readKernelConstants(),
-    reader,
-    stat: reader.stat,
-    countsRunTime: countsRunTime(),
-    argvBuffer: Buffer.allocUnsafeSlow(options.argvLimitBytes + 1),
-    held: 0,
-    heldLimit: Math.max(0, options.openFileLimit - SPARE_DESCRIPTORS),
-    scanNumber: 0,
-    youngSinceTicks: 0,
-    before: { startedMs: 0, durationMs: 0 },
-    progress: { at: 0, of: 1 },
-    now: options.now ?? Date.now,
-  };
+  const state = createState(options);
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   return {
     name: 'linux-proc',
@@ -64,6 +53,11 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
       const member = state.groups.memberOf(file);
       return member === null ? null : `/proc/${member.pid}/exe`;
     },
+    lookUp: (pid) => state.known.get(pid) ?? null,
+    trim: (level) => {
+      state.isTrimmed = level;
+    },
+    notes: () => notesOn(state.known.size - state.held),
     close: () => {
       for (const process of state.known.values()) releaseDescriptor(state, process);
       state.known.clear();
@@ -71,22 +65,47 @@ export function createLinuxProcSource(options: LinuxProcOptions): ProcessSource 
   };
 }
 
-type SourceState = ImageReader & {
+function notesOn(unheld: number): string[] {
+  return unheld > 0 ? [`${unheld} processes are read without a held descriptor (limit of open files)`] : [];
+}
+
+type SourceState = DetailsReader & {
   readonly known: Map<number, KnownProcess>;
-  readonly groups: ExecutableGroups;
-  /** Fills `stat`. */
-  readonly reader: StatReader;
   readonly countsRunTime: boolean;
   held: number;
   readonly heldLimit: number;
   scanNumber: number;
-  /** Who started after this, in clock ticks after boot, is young. */
-  youngSinceTicks: number;
   /** The scan before, by a clock that nobody sets, and how far this one is in the list: both tell when a process was read. */
   before: { readonly startedMs: number; readonly durationMs: number };
   readonly progress: { at: number; of: number };
   readonly now: () => number;
 };
+
+function createState({ openFileLimit, argvLimitBytes, redact, native, now = Date.now }: LinuxProcOptions): SourceState {
+  const files = createProcFiles(argvLimitBytes, native);
+  const reader = createStatReader(files.buffer);
+  return {
+    known: new Map(),
+    groups: createExecutableGroups(),
+    users: createUserNames(),
+    readExecutable: createExecutableReader(),
+    readSurroundings: createSurroundingsReader(),
+    redact,
+    kernel: readKernelConstants(),
+    files,
+    reader,
+    stat: reader.stat,
+    countsRunTime: countsRunTime(),
+    held: 0,
+    heldLimit: Math.max(0, openFileLimit - SPARE_DESCRIPTORS),
+    isTrimmed: false,
+    scanNumber: 0,
+    youngSinceTicks: 0,
+    before: { startedMs: 0, durationMs: 0 },
+    progress: { at: 0, of: 1 },
+    now,
+  };
+}
 
 function scanOnce(state: SourceState, bootId: string): Scan {
   const startTimeMs = state.now();
@@ -114,14 +133,12 @@ function visitAll(state: SourceState): Seen {
   const withheld: KnownProcess[] = [];
   let vanished = 0;
   let errors = 0;
-  const names = readdirSync('/proc', 'latin1');
+  const pids = state.files.list();
   state.progress.at = 0;
-  state.progress.of = names.length;
-  for (const name of names) {
+  state.progress.of = pids.length;
+  for (const pid of pids) {
     state.progress.at++;
-    const first = name.charCodeAt(0);
-    if (first < 49 || first > 57) continue;
-    const outcome = visit(state, Number(name));
+    const outcome = visit(state, pid);
     if (outcome === 'vanished') vanished++;
     else if (outcome === 'error') errors++;
     else {
@@ -157,7 +174,9 @@ function lookAgain(state: SourceState, process: KnownProcess): boolean {
   }
   if (reader.read(heldStat(process), process.pid) !== 'read' || state.stat.startTicks !== process.startTicks) return false;
   const didNothing = state.stat.cpuTicks === process.cpuTicks;
-  update(state, process, turn === 0 || (turn % TURN_SCANS === 0 && hasOtherOwner(process.pid, process.image)));
+  const isDetailTurn = turn === 0 && !state.isTrimmed;
+  update(state, process, isDetailTurn || (turn % TURN_SCANS === 0 && hasOtherOwner(process.pid, process.image)));
+  if (turn === 0 && state.held < state.heldLimit && holdAgain(process)) state.held++;
   if (state.countsRunTime) refitWatch(process, process.watches === 'stat' ? didNothing : slept);
   return true;
 }
@@ -182,26 +201,18 @@ function findNewParents(state: SourceState, processes: readonly KnownProcess[]):
 
 /** Reads a process that is new, with all its details, until they belong to one image of it. */
 function meet(state: SourceState, pid: number): KnownProcess | 'vanished' | 'error' {
-  let descriptor: number;
-  try {
-    descriptor = openStat(pid);
-  } catch (cause) {
-    return isGone(cause) ? 'vanished' : 'error';
-  }
-  const outcome = state.reader.read(descriptor, pid);
-  if (outcome !== 'read') {
-    closeSync(descriptor);
-    return outcome === 'gone' ? 'vanished' : 'error';
-  }
+  const hold = state.held < state.heldLimit ? WANT.hold : 0;
+  const descriptor = state.files.read(pid, WANT.stat | hold | wantedOf(state, true));
+  const outcome = state.reader.take(numberOf(state.files, NUMBER.stat));
   const process = newlyMet(pid, state.stat.startTicks, descriptor);
-  state.held++;
-  const complete = readDetails(state, process);
-  if (complete) {
+  if (descriptor !== NOT_HELD) state.held++;
+  if (outcome === 'read' && readDetails(state, process, true)) {
     takeNumbers(state, process);
     state.known.set(pid, process);
+    return process;
   }
-  if (!complete || state.held > state.heldLimit) releaseDescriptor(state, process);
-  return complete ? process : 'vanished';
+  releaseDescriptor(state, process);
+  return outcome === 'error' ? 'error' : 'vanished';
 }
 
 /** Brings a known process up to date from `state.stat`, with its details where they are due. */
@@ -214,52 +225,8 @@ function update(state: SourceState, process: KnownProcess, isDue: boolean): void
     (stat.state === ZOMBIE) !== process.isZombie ||
     // Where the layout is withheld, a new image shows by its size.
     (stat.layout <= WITHHELD_LAYOUT && stat.virtualBytes !== process.virtualBytes);
-  if (execed || isDue || stat.ppid !== process.ppid) readDetails(state, process);
+  if (execed || isDue || stat.ppid !== process.ppid) readDetails(state, process, false);
   takeNumbers(state, process);
-}
-
-/**
- * Reads owner, executable and arguments, again where the process called exec meanwhile. False when it is gone.
- * What is the same as before, or belongs to a process that has lived for a while, is taken as it is: should such a
- * process call exec just between two reads, the next scan sees another layout and reads it again.
- */
-function readDetails(state: SourceState, process: KnownProcess): boolean {
-  for (let attempt = 1; ; attempt++) {
-    remember(state, process);
-    const image = readImage(state, process);
-    if (image === null) return false;
-    if (isSameImage(image, process.image)) return true;
-    if (needsConfirmation(state, process, image)) {
-      if (state.reader.read(heldStat(process), process.pid) !== 'read') return false;
-      if (state.stat.startTicks !== process.startTicks) return false;
-      if (attempt < READ_ATTEMPTS && !isAsRemembered(state, process)) continue;
-    }
-    state.groups.leave(process);
-    process.image = image;
-    process.isWithheld = image.unseen.length > 0;
-    state.groups.join(process);
-    return true;
-  }
-}
-
-function needsConfirmation(state: SourceState, process: KnownProcess, image: ProcessImage): boolean {
-  const isFirst = process.image === NO_IMAGE;
-  // Without an executable and without a reason it has just ended.
-  const hasEnded = image.exe === null && image.unseen.length === 0 && !image.isKernelThread && !process.isZombie;
-  return !isFirst || hasEnded || process.startTicks > state.youngSinceTicks;
-}
-
-function remember(state: SourceState, process: KnownProcess): void {
-  const { stat } = state;
-  process.name = state.reader.name(process.name);
-  process.ppid = stat.ppid;
-  process.layout = stat.layout;
-  process.isZombie = stat.state === ZOMBIE;
-}
-
-function isAsRemembered(state: SourceState, process: KnownProcess): boolean {
-  const { stat } = state;
-  return state.reader.name(process.name) === process.name && stat.layout === process.layout && (stat.state === ZOMBIE) === process.isZombie;
 }
 
 function takeNumbers(state: SourceState, process: KnownProcess): void {

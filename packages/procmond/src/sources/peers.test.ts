@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import type { ProcessRecord } from '@sentineld/model/process';
 import psList from 'ps-list';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createLinuxProcSource } from './linux-proc.ts';
+import { createTestSource } from './fixtures/test-source.fixture.ts';
 import type { ProcessSource } from './process-source.ts';
 
 const CROWD = 60;
@@ -21,7 +21,7 @@ const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sentineld-peers-'));
-  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
   const start = (command: string, words: readonly string[], argv0 = command): void => {
     children.push(spawn(command, words, { stdio: 'ignore', argv0 }));
   };
@@ -58,7 +58,8 @@ function told(process: ProcessRecord): Told {
 function toldByFile(process: ProcessRecord): Told {
   const { exe, exeDeleted } = process.image;
   const ours = told(process);
-  const isNamed = ours.name !== null && exe !== null && !exeDeleted && PRINTABLE.test(exe.path);
+  // It takes off what looks like the kernel's word.
+  const isNamed = ours.name !== null && exe !== null && !exeDeleted && PRINTABLE.test(exe.path) && !exe.path.endsWith(' (deleted)');
   return { ...ours, name: isNamed ? basename(exe.path) : null };
 }
 

@@ -5,14 +5,35 @@ import { join } from 'node:path';
 import { decodeHostBytes, encodeHostText } from '@sentineld/model/host-text';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { constants } from 'node:os';
+import { NUMBER, SECTION, WANT } from '@sentineld/native/process-files';
+import { createProcFiles, readBelow, type ProcFiles } from './proc-files.ts';
 import {
+  argumentsOf,
   createExecutableReader,
   isExecutableDeleted,
-  readArguments,
+  loginUserOf,
   readOwner,
+  realOwnerOf,
   splitArguments,
-  type ExecutableReader,
+  type Arguments,
+  type Executable,
 } from './process-details.ts';
+
+/** What is read of a directory that stands for a process's. */
+function filesOf(directory: string, wants: number, argvLimitBytes = 131_072): ProcFiles {
+  const files = createProcFiles(argvLimitBytes, null);
+  readBelow(directory, files.buffer, files.numbers, wants);
+  return files;
+}
+
+/** What stands in a section. */
+function filesWith(name: 'status' | 'loginuid', content: string): ProcFiles {
+  const files = createProcFiles(0, null);
+  files.numbers[NUMBER.real] = -constants.errno.ENOSYS;
+  files.numbers[NUMBER[name]] = files.buffer.write(content, SECTION[name], 'latin1');
+  return files;
+}
 
 /** In a container the first process may be this user's. */
 function isOwn(path: string): boolean {
@@ -56,10 +77,11 @@ describe('splitArguments', () => {
   });
 });
 
-describe('readArguments', () => {
-  const read = (content: Uint8Array | string, limit: number) => {
+describe('argumentsOf', () => {
+  const readFrom = (directory: string, limit: number): Arguments => argumentsOf(filesOf(directory, WANT.cmdline, limit));
+  const read = (content: Uint8Array | string, limit: number): Arguments => {
     writeFileSync(join(base, 'cmdline'), content);
-    return readArguments(base, Buffer.alloc(limit + 1));
+    return readFrom(base, limit);
   };
 
   it('keeps what is as long as the limit, and says where something longer was cut', () => {
@@ -74,21 +96,22 @@ describe('readArguments', () => {
   });
 
   it('says why there are none', () => {
-    expect(readArguments(join(base, 'none'), Buffer.alloc(8))).toEqual({ argv: null, unseen: { field: 'argv', reason: 'ENOENT' } });
+    expect(readFrom(join(base, 'none'), 7)).toEqual({ argv: null, unseen: { field: 'argv', reason: 'ENOENT' } });
     mkdirSync(join(base, 'cmdline'));
-    expect(readArguments(base, Buffer.alloc(8))).toEqual({ argv: null, unseen: { field: 'argv', reason: 'EISDIR' } });
+    expect(readFrom(base, 7)).toEqual({ argv: null, unseen: { field: 'argv', reason: 'EISDIR' } });
   });
 
   it('reads those of this process', () => {
     const expected = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1);
-    expect(readArguments('/proc/self', Buffer.alloc(131_073))).toEqual({ argv: expected, unseen: null });
+    expect(readFrom('/proc/self', 131_072)).toEqual({ argv: expected, unseen: null });
   });
 });
 
 describe('createExecutableReader', () => {
-  let readExecutable: ExecutableReader;
+  let readExecutable: (directory: string) => Executable;
   beforeEach(() => {
-    readExecutable = createExecutableReader();
+    const reader = createExecutableReader();
+    readExecutable = (directory) => reader(filesOf(directory, WANT.exe), directory);
   });
 
   it('says which file this process runs, by path and by inode', () => {
@@ -161,5 +184,54 @@ describe('readOwner', () => {
     const child = spawn('true');
     await new Promise((resolve) => child.on('close', resolve));
     expect(readOwner(`/proc/${child.pid}`)).toBeNull();
+  });
+});
+
+describe('realOwnerOf', () => {
+  const STATUS = 'Name:\tsh\nUmask:\t0022\nState:\tS (sleeping)\nUid:\t1000\t0\t0\t0\nGid:\t4294967294\t5\t5\t5\nFDSize:\t64\n';
+
+  it('takes the first of the ids in status', () => {
+    expect(realOwnerOf(filesWith('status', STATUS))).toEqual({ uid: 1000, gid: 4_294_967_294, unseen: null });
+  });
+
+  it('is not told another owner by the name of a process', () => {
+    const name = String.raw`Name:\tx\nUid:\t0`;
+    expect(realOwnerOf(filesWith('status', `${name}\n${STATUS}`))).toEqual({ uid: 1000, gid: 4_294_967_294, unseen: null });
+  });
+
+  it('knows none where there is no such line, or the process is gone', () => {
+    expect(realOwnerOf(filesWith('status', 'Name:\tsh\nUid:\t\n'))).toEqual({ uid: null, gid: null, unseen: null });
+    expect(realOwnerOf(filesWith('status', ''))).toEqual({ uid: null, gid: null, unseen: null });
+    expect(realOwnerOf(filesOf(join(base, 'none'), WANT.status))).toEqual({ uid: null, gid: null, unseen: null });
+  });
+
+  it('says what the kernel answered where it is withheld', () => {
+    mkdirSync(join(base, 'status'));
+    const unseen = { field: 'owner', reason: 'EISDIR' };
+    expect(realOwnerOf(filesOf(base, WANT.status))).toEqual({ uid: null, gid: null, unseen });
+  });
+
+  it('is that of this process, and as the kernel says where it says it', () => {
+    const own = { uid: process.getuid?.(), gid: process.getgid?.(), unseen: null };
+    expect(realOwnerOf(filesOf('/proc/self', WANT.status))).toEqual(own);
+    const files = filesWith('status', STATUS);
+    files.numbers.set([0, 7, 8], NUMBER.real);
+    expect(realOwnerOf(files)).toEqual({ uid: 7, gid: 8, unseen: null });
+  });
+});
+
+describe('loginUserOf', () => {
+  it.each([
+    ['4294967295', null],
+    ['0', 0],
+    ['1000\n', 1000],
+    ['', null],
+    ['x', null],
+  ])('%j is %j', (content, expected) => {
+    expect(loginUserOf(filesWith('loginuid', content))).toBe(expected);
+  });
+
+  it('is null in a kernel without audit', () => {
+    expect(loginUserOf(filesOf(base, WANT.loginuid))).toBeNull();
   });
 });

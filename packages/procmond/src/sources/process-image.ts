@@ -3,60 +3,87 @@
  * as one and compared as one.
  */
 import { NAMESPACE_KINDS, type ExecutableFile, type ProcessImage, type Unseen } from '@sentineld/model/process';
+import { NUMBER, WANT } from '@sentineld/native/process-files';
 import type { KernelConstants } from './kernel-constants.ts';
 import type { KnownProcess } from './known-process.ts';
+import { numberOf, type ProcFiles } from './proc-files.ts';
 import { isKernelThread, type ProcStat } from './proc-stat.ts';
-import { NO_EXECUTABLE, readArguments, readOwner, type Arguments, type Executable, type ExecutableReader } from './process-details.ts';
+import {
+  argumentsOf,
+  loginUserOf,
+  NO_EXECUTABLE,
+  readOwner,
+  realOwnerOf,
+  type Arguments,
+  type Executable,
+  type ExecutableReader,
+} from './process-details.ts';
+import { TRIMMED, type Surroundings, type SurroundingsReader } from './process-surroundings.ts';
 import type { UserNames } from './user-names.ts';
+
+/** Takes secrets out of arguments and counts them. */
+export type Redact = (argv: readonly string[]) => { readonly argv: readonly string[]; readonly redacted: number };
 
 /** What an image is read with and from. */
 export type ImageReader = {
+  readonly files: ProcFiles;
   readonly stat: ProcStat;
   readonly kernel: KernelConstants;
   readonly users: UserNames;
   readonly readExecutable: ExecutableReader;
-  readonly argvBuffer: Buffer;
+  readonly readSurroundings: SurroundingsReader;
+  readonly redact: Redact;
 };
 
-/** One look at what `stat` does not tell; null when the process is gone. */
-export function readImage(reader: ImageReader, process: KnownProcess): ProcessImage | null {
-  const { stat, kernel } = reader;
-  const base = `/proc/${process.pid}`;
-  const owner = readOwner(base);
-  if (owner === null) return null;
-  const noImage = isKernelThread(stat) || process.isZombie;
-  const executable = noImage ? NO_EXECUTABLE : reader.readExecutable(base);
-  const argv = noImage ? NO_ARGUMENTS : readArguments(base, reader.argvBuffer);
+/** What an image is made of beside `stat`; where a process runs may be left out. */
+export const WANT_IDENTITY: number = WANT.owner | WANT.status | WANT.loginuid | WANT.exe | WANT.cmdline;
+export const WANT_SURROUNDINGS: number = WANT.cgroup | WANT.cwd | WANT.namespaces;
+
+/** The image out of `stat` and what was read besides, which is `wants`; null when the process is gone. */
+export function imageOf(reader: ImageReader, process: KnownProcess, wants: number): ProcessImage | null {
+  const { files, stat, kernel } = reader;
+  if (numberOf(files, NUMBER.owner) < 0) return null;
+  const ofKernel = isKernelThread(stat);
+  const noImage = ofKernel || process.isZombie;
+  const executable = noImage ? NO_EXECUTABLE : reader.readExecutable(files, `/proc/${process.pid}`);
+  const given = noImage ? NO_ARGUMENTS : argumentsOf(files);
+  const { argv, redacted } = given.argv === null ? WITHHELD_ARGUMENTS : reader.redact(given.argv);
+  const real = realOwnerOf(files);
+  const where = (wants & WANT_SURROUNDINGS) === 0 ? TRIMMED : reader.readSurroundings(files, noImage);
+  const userId = numberOf(files, NUMBER.uid);
   return {
     ppid: process.ppid,
     name: process.name,
     exe: runningFile(process.image.exe, executable),
     exeDeleted: executable.deleted,
-    argv: argv.argv,
-    redacted: 0,
+    argv,
+    redacted,
     startTimeMs: kernel.bootTimeMs + Math.round((process.startTicks * 1000) / kernel.ticksPerSecond),
-    userId: owner.uid,
-    userName: reader.users.nameOf(owner.uid),
-    groupId: owner.gid,
-    realUserId: null,
-    realGroupId: null,
-    loginUserId: null,
+    userId,
+    userName: reader.users.nameOf(userId),
+    groupId: numberOf(files, NUMBER.gid),
+    realUserId: real.uid,
+    realGroupId: real.gid,
+    loginUserId: loginUserOf(files),
     sessionId: stat.session,
     ttyNumber: stat.ttyNumber,
-    cwd: null,
-    controlGroup: null,
-    namespaces: null,
-    isKernelThread: isKernelThread(stat),
-    unseen: unseenOf(executable, argv),
+    cwd: where.cwd.value,
+    controlGroup: where.controlGroup.value,
+    namespaces: where.namespaces.value,
+    isKernelThread: ofKernel,
+    unseen: unseenOf(executable.unseen, given.unseen, real.unseen, where),
   };
 }
 
 const NO_ARGUMENTS: Arguments = { argv: [], unseen: null };
+const WITHHELD_ARGUMENTS = { argv: null, redacted: 0 } as const;
 const ALL_SEEN: readonly Unseen[] = [];
 
-function unseenOf(executable: Executable, argv: Arguments): readonly Unseen[] {
-  if (executable.unseen === null && argv.unseen === null) return ALL_SEEN;
-  return [executable.unseen, argv.unseen].filter((unseen) => unseen !== null);
+function unseenOf(exe: Unseen | null, argv: Unseen | null, owner: Unseen | null, where: Surroundings): readonly Unseen[] {
+  const { cwd, controlGroup, namespaces } = where;
+  const isSeen = exe === null && argv === null && owner === null;
+  if (isSeen && cwd.unseen === null && controlGroup.unseen === null && namespaces.unseen === null) return ALL_SEEN;
+  return [exe, argv, owner, cwd.unseen, controlGroup.unseen, namespaces.unseen].filter((unseen) => unseen !== null);
 }
 
 /** The file as it was known where it lost its last link: that changed its ctime and its path, and nothing of it. */

@@ -39,6 +39,18 @@ describe('coverageOf', () => {
     );
   });
 
+  it('counts what else was withheld by what it is, and each process once', () => {
+    const all: Unseen[] = (['exe', 'cwd', 'namespaces'] as const).map((field) => ({ field, reason: 'EACCES' }));
+    const coverage = coverageOf([process(all), process(all), process(), process([{ field: 'cgroup', reason: 'trimmed' }])], 0, 0);
+    expect(coverage).toMatchObject({ seen: 4, accessible: 1, exeUnreadable: 2, argvUnreadable: 0, argvTruncated: 0 });
+    expect(coverage.reason).toContain(
+      'the executable of 2 of 4 processes is withheld (EACCES, trimmed), the working directory of 2, the namespaces of 2, the control group of 1',
+    );
+    const one = coverageOf([process(all.slice(1, 2)), process()], 0, 0);
+    expect(one).toMatchObject({ exeUnreadable: 0, accessible: 1 });
+    expect(one.reason).toContain('the working directory of 1 of 2 processes is withheld (EACCES)');
+  });
+
   it('has nothing to say where everything was seen; processes that went away are no gap', () => {
     const { reason, otherUsersHidden, accessible } = coverageOf([process(), process()], 7, 0);
     expect(accessible).toBe(2);

@@ -2,12 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errnoOf } from '@sentineld/model/error';
 import { encodeHostText } from '@sentineld/model/host-text';
-import type { ProcessRecord } from '@sentineld/model/process';
+import { NAMESPACE_KINDS, type ProcessRecord } from '@sentineld/model/process';
 import type { Scan } from '@sentineld/model/scan';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createLinuxProcSource } from './linux-proc.ts';
+import { choosePath } from './control-group.ts';
 import { readKernelConstants } from './kernel-constants.ts';
+import { createTestSource } from './fixtures/test-source.fixture.ts';
 import type { ProcessSource } from './process-source.ts';
 
 /** How many plain processes run beside the hostile ones. */
@@ -29,7 +31,7 @@ const shell = (line: string): ChildProcess => start('/bin/bash', ['-c', line, 'b
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sentineld-truth-'));
   chmodSync(directory, 0o755);
-  source = createLinuxProcSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
+  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
   for (let i = 0; i < CROWD; i++) start('/bin/sleep', ['600']);
   start('/bin/sleep', ['600'], { argv0: 'a b\n\u001b[2J) R 1' });
   for (const name of ['sp ace', 'clo)se (', 'new\nline', '\u001b[31mred', 'ünï']) {
@@ -39,6 +41,8 @@ beforeAll(async () => {
   shell(`file="$1/$(printf 'bad\\377\\200')"; cp /bin/sleep "$file"; exec -a "$(printf 'x\\377y')" "$file" 600`);
   start('/bin/sleep', [`${'0'.repeat(100_000)}600`]);
   shell('sleep 0 & exec sleep 600');
+  shell(`mkdir "$1/$(printf 'd\\377r')"; cd "$1/$(printf 'd\\377r')"; exec sleep 600`);
+  shell('mkdir "$1/removed"; cd "$1/removed"; rmdir "$1/removed"; exec sleep 600');
   copyFileSync('/bin/sleep', join(directory, 'real (deleted)'));
   start(join(directory, 'real (deleted)'), ['600']);
   if (process.getuid?.() === 0) start('/bin/sleep', ['600'], { uid: 65_534 });
@@ -57,6 +61,11 @@ afterAll(() => {
 });
 
 type RawProcess = {
+  readonly ids: string;
+  readonly login: number | null;
+  readonly cwd: string | null;
+  readonly group: string | null;
+  readonly namespaces: string | null;
   readonly ppid: number;
   readonly startTicks: number;
   readonly state: string;
@@ -82,12 +91,40 @@ function raw(): Map<number, RawProcess> {
           .slice(0, -1)
           .replace(/^(kworker\/u?\d+:\d+H?)[-+].*$/, '$1'),
         argv: readFileSync(`/proc/${name}/cmdline`, 'latin1'),
+        ...surroundings(name),
       });
     } catch {
       // Gone between two reads: not a process that was there before and after.
     }
   }
   return found;
+}
+
+const NOTHING = new Set(['ENOENT', 'ESRCH']);
+
+/** What a link says; null where there is none or it is withheld. */
+function linkOf(path: string): string | null {
+  try {
+    return readlinkSync(path, 'latin1');
+  } catch (cause) {
+    if (NOTHING.has(errnoOf(cause) ?? '') || errnoOf(cause) === 'EACCES') return null;
+    throw cause;
+  }
+}
+
+/** Real user and group, login user, working directory, control group and namespaces. */
+function surroundings(pid: string): Pick<RawProcess, 'ids' | 'login' | 'cwd' | 'group' | 'namespaces'> {
+  const read = (name: string): string => readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  const status = read('status');
+  const login = Number(read('loginuid'));
+  const kinds = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'].map((kind) => linkOf(`/proc/${pid}/ns/${kind}`));
+  return {
+    ids: ['Uid', 'Gid'].map((name) => new RegExp(`^${name}:\t(\\d+)`, 'm').exec(status)?.[1]).join(' '),
+    login: login === 0xffff_ffff ? null : login,
+    cwd: linkOf(`/proc/${pid}/cwd`),
+    group: choosePath(read('cgroup')),
+    namespaces: kinds.includes(null) ? null : kinds.join(' '),
+  };
 }
 
 const bytes = (text: string): string => Buffer.from(encodeHostText(text)).toString('latin1');
@@ -101,6 +138,11 @@ function facts(process: ProcessRecord): RawProcess {
     uid: image.userId ?? -1,
     comm: bytes(image.name),
     argv: (image.argv ?? []).map((argument) => `${bytes(argument)}\0`).join(''),
+    ids: `${image.realUserId} ${image.realGroupId}`,
+    login: image.loginUserId,
+    cwd: image.cwd === null ? null : bytes(image.cwd),
+    group: image.controlGroup === null ? null : bytes(image.controlGroup.path),
+    namespaces: image.namespaces === null ? null : NAMESPACE_KINDS.map((kind) => `${kind}:[${image.namespaces?.[kind]}]`).join(' '),
   };
 }
 
@@ -110,9 +152,9 @@ const ended = (process: RawProcess): RawProcess => ({
   argv: process.argv === '' || process.argv.endsWith('\0') ? process.argv : `${process.argv}\0`,
 });
 
-function scanBetween(): { readonly stable: Map<number, RawProcess>; readonly scan: Scan } {
+function scanBetween(from: ProcessSource = source): { readonly stable: Map<number, RawProcess>; readonly scan: Scan } {
   const before = raw();
-  const scan = source.scan();
+  const scan = from.scan();
   const after = raw();
   const stable = new Map(
     [...before].filter(([pid, seen]) => JSON.stringify(after.get(pid)) === JSON.stringify(seen)).map(([pid, seen]) => [pid, ended(seen)]),
@@ -123,6 +165,15 @@ function scanBetween(): { readonly stable: Map<number, RawProcess>; readonly sca
 let scansMade = 0;
 
 describe('a scan of 300 processes, hostile ones among them', () => {
+  it('says the same of every process without the addon', () => {
+    const plain = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072, native: null });
+    const { stable, scan } = scanBetween(plain);
+    expect(stable.size).toBeGreaterThan(CROWD);
+    const seen = new Map(scan.processes.map((process) => [process.pid, facts(process)]));
+    for (const [pid, expected] of stable) expect({ pid, ...seen.get(pid) }).toEqual({ pid, ...expected });
+    plain.close();
+  });
+
   it.each([1, 2, 3, 10, 40])('says of every process what raw /proc says before and after: scan %d', (number) => {
     for (; scansMade < number - 1; scansMade++) source.scan();
     scansMade++;
@@ -170,7 +221,7 @@ describe('a scan of 300 processes, hostile ones among them', () => {
   });
 
   it('finds the same with hardly any descriptor to hold', () => {
-    const poor = createLinuxProcSource({ openFileLimit: 260, argvLimitBytes: 131_072 });
+    const poor = createTestSource({ openFileLimit: 260, argvLimitBytes: 131_072 });
     const descriptors = (): number => readdirSync('/proc/self/fd').length;
     const pids = (scan: Scan): Set<number> =>
       new Set(scan.processes.map(({ pid }) => pid).filter((pid) => children.some((child) => child.pid === pid)));

@@ -46,6 +46,17 @@ export function refitWatch(process: KnownProcess, slept: boolean): void {
   process.ranNs = Number.NaN;
 }
 
+/** Opens `stat` of a process that is not held, now that there is room. False where it is held, or cannot be. */
+export function holdAgain(process: KnownProcess): boolean {
+  if (process.descriptor >= 0) return false;
+  try {
+    process.descriptor = openStat(process.pid);
+  } catch {
+    return false;
+  }
+  return true;
+}
+
 /**
  * Whether its parent must be another one by now, though it slept: a child does nothing when it is given to another
  * parent. The one that is known has ended, or is younger than its child, which is to say that its pid was used again.

@@ -44,7 +44,7 @@ export type Config = {
       readonly enabled: boolean;
       /** Names of options and variables whose value is a secret, beside the built-in ones; case, - and _ do not matter. */
       readonly names: readonly string[];
-      /** Regular expressions; what they match, or their first group where they have one, is replaced. */
+      /** Regular expressions; what they match in the first 4096 characters of an argument, or their first group where they have one, is replaced. */
       readonly patterns: readonly string[];
     };
     readonly budget: {
@@ -141,11 +141,7 @@ const regularExpression = z
   .string({ error: 'must be a regular expression' })
   .max(500, { error: 'must have 500 characters at most' })
   .superRefine((source, context) => {
-    try {
-      new RegExp(source, 'g');
-    } catch {
-      context.addIssue({ code: 'custom', message: 'must be a regular expression of JavaScript' });
-    }
+    if (!isRegularExpression(source)) context.addIssue({ code: 'custom', message: 'must be a regular expression of JavaScript' });
   });
 const yesOrNo = z.boolean({ error: 'must be true or false' });
 
@@ -227,4 +223,12 @@ function quantity(form: string, { parse, format }: Notation, minimum: number, ma
     }
     return value;
   });
+}
+
+function isRegularExpression(source: string): boolean {
+  try {
+    return new RegExp(source, 'dg').global;
+  } catch {
+    return false;
+  }
 }

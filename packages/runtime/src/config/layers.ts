@@ -132,7 +132,7 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
 }
 
 /** Variables that start alike and are not configuration. */
-const NOT_CONFIGURATION: ReadonlySet<string> = new Set(['SENTINELD_CORPORA', 'SENTINELD_RESOLVED_CONFIG']);
+const NOT_CONFIGURATION: ReadonlySet<string> = new Set(['SENTINELD_CORPORA', 'SENTINELD_RESOLVED_CONFIG', 'SENTINELD_EVENT_DESCRIPTORS']);
 
 /** A setting of the command line, written KEY=VALUE. */
 export function parseAssignment(assignment: string): Setting {

@@ -182,11 +182,14 @@ function assign(target: Record<string, unknown>, setting: Setting): boolean {
   return true;
 }
 
+/** Numbers that count something, so that a unit is neither needed nor known. */
+const COUNTS: ReadonlySet<string> = new Set(['detection.row_limit', 'collection.queue.limit', 'collection.budget.cpu']);
+
 /** Quantities are numbers once read, so a bare number of a file must be handed on as text to be refused for want of a unit. */
 function needsUnit(path: readonly string[]): boolean {
   let value: unknown = DEFAULTS;
   for (const part of path) value = isSection(value) ? value[part] : undefined;
-  return typeof value === 'number' && path.join('.') !== 'detection.row_limit';
+  return typeof value === 'number' && !COUNTS.has(path.join('.'));
 }
 
 function isSection(value: unknown): value is Record<string, unknown> {

@@ -33,6 +33,8 @@ export type StatePaths = {
   readonly root: string;
   readonly eventsDir: string;
   readonly eventsDb: string;
+  /** Events that wait for room in the database. */
+  readonly spillDir: string;
   readonly ledgerDir: string;
   readonly ledgerDb: string;
   readonly agentDir: string;
@@ -51,6 +53,7 @@ export function statePaths(root: string): StatePaths {
     root,
     eventsDir: join(root, 'events'),
     eventsDb: join(root, 'events', 'events.db'),
+    spillDir: join(root, 'events', 'spill'),
     ledgerDir: join(root, 'ledger'),
     ledgerDb: join(root, 'ledger', 'ledger.db'),
     agentDir: join(root, 'agent'),

@@ -11,8 +11,8 @@ export type ProgramOption = {
   /** Stands for the value in messages: FILE, N; null for an option without one. */
   readonly value: string | null;
   readonly short?: string;
-  /** The one word that it goes with; with any where it is left out. */
-  readonly only?: string;
+  /** The words that it goes with; with any where it is left out. */
+  readonly only?: string | readonly string[];
 };
 
 export type ProgramSyntax<Name extends string> = {
@@ -153,8 +153,10 @@ function checkWords({ program, words: known, mostWords }: ProgramSyntax<string>,
   throw usageError(`"${extra}" is one word too many`, `${program} takes ${most}`, `leave it out; ${program} --help shows what is taken`);
 }
 
-function checkPlace({ program }: ProgramSyntax<string>, name: string, only: string | undefined, words: readonly string[]): void {
-  if (only === undefined || words.length === 0 || words.includes(only)) return;
-  const why = `it says something about "${program} ${only}" alone`;
-  throw usageError(`--${name} does not go with "${words.join(' ')}"`, why, `leave it out, or write: ${program} ${only} --${name}`);
+function checkPlace({ program }: ProgramSyntax<string>, name: string, only: ProgramOption['only'], words: readonly string[]): void {
+  const places = typeof only === 'string' ? [only] : (only ?? []);
+  const [first] = places;
+  if (first === undefined || words.length === 0 || words.some((word) => places.includes(word))) return;
+  const why = `it says something about ${places.map((place) => `"${program} ${place}"`).join(' and ')} alone`;
+  throw usageError(`--${name} does not go with "${words.join(' ')}"`, why, `leave it out, or write: ${program} ${first} --${name}`);
 }

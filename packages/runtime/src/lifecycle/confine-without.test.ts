@@ -33,6 +33,16 @@ function fakeNative(refused: readonly (keyof Native)[] = [], rings = false): { r
     refuseIoUring: call('refuseIoUring'),
     confine: call('confine'),
     lockFile: call('lockFile', true),
+    readProcess: call('readProcess', -1),
+    listProcesses: call('listProcesses', 0),
+    openProcessEvents: call('openProcessEvents'),
+    startProcessEvents: call('startProcessEvents'),
+    drainProcessEvents: call('drainProcessEvents'),
+    countProcessEvents: call('countProcessEvents'),
+    stopProcessEvents: call('stopProcessEvents'),
+    keepAcrossExec: call('keepAcrossExec'),
+    hashFile: call('hashFile'),
+    cancelHash: call('cancelHash'),
   };
   return { native, calls };
 }

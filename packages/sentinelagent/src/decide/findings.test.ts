@@ -12,7 +12,7 @@ const process = (pid: number) => ({
 }); // prettier-ignore
 
 function outcome(rows: readonly Record<string, string | number | null>[]): Extract<RuleOutcome, { outcome: 'ok' }> {
-  return { outcome: 'ok', scanId: 7, rows, processes: [process(1), process(2)], truncated: false, durationMs: 1.6 };
+  return { outcome: 'ok', scanId: 7, rows, processes: [process(1), process(2)], truncated: false, eventSeq: null, durationMs: 1.6 };
 }
 
 describe('findingsOf', () => {
@@ -46,6 +46,27 @@ describe('findingsOf', () => {
     expect(key({ name: '1' })).not.toBe(key({ name: 1 }));
     expect(key({ name: null })).not.toBe(key({ name: 'null' }));
     expect(key({ name: 'a'.repeat(100_000) })?.length).toBeLessThan(64);
+  });
+
+  it('gives findings of two rules one key where one rule says that they are the same', () => {
+    const rows = [{ pid: 1, start_time: 5 }];
+    const key = (changes: Partial<Rule>) => findingsOf({ ...RULE, ...changes }, outcome(rows), 'c')[0]?.dedupKey;
+    expect(key({ id: 'other', dedupWith: 'probe' })).toBe(key({}));
+    expect(key({ id: 'other' })).not.toBe(key({}));
+    expect(findingsOf({ ...RULE, id: 'other', dedupWith: 'probe' }, outcome(rows), 'c')[0]?.ruleId).toBe('other');
+  });
+
+  it('tells programs of one pid apart by what the row says', () => {
+    const programs = [
+      { ...process(1), exePath: '/bin/sh', name: 'sh' },
+      { ...process(1), exePath: '/bin/id', name: 'id' },
+    ];
+    const rows = [
+      { pid: 1, start_time: 1, exe_path: '/bin/sh', name: 'sh' },
+      { pid: 1, start_time: 2, exe_path: '/bin/id', name: 'id' },
+    ];
+    const findings = findingsOf(RULE, { ...outcome(rows), processes: programs }, 'c');
+    expect(findings.map(({ processes }) => processes.map(({ name }) => name))).toEqual([['sh'], ['id']]);
   });
 
   it('finds nothing in no rows', () => {

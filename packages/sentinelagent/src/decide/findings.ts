@@ -32,13 +32,18 @@ export function findingsOf(rule: Rule, outcome: Extract<RuleOutcome, { outcome: 
   }));
 }
 
-/** Rule id and a hash of the key columns: host strings of any length make a key of one length. */
+/** A rule's id and a hash of the key columns: host strings of any length make a key of one length. */
 function dedupKey(rule: Rule, row: ResultRow): string {
   const values = rule.dedupKeys.map((column) => row[column] ?? null);
-  return `${rule.id}:${createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 32)}`;
+  return `${rule.dedupWith ?? rule.id}:${createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 32)}`;
 }
 
 function processesOf(rows: readonly ResultRow[], processes: readonly AffectedProcess[]): readonly AffectedProcess[] {
-  const pids = new Set(rows.map((row) => row['pid']));
-  return processes.filter((process) => pids.has(process.pid));
+  return processes.filter((process) => rows.some((row) => row['pid'] === process.pid && !isAnother(row, process, processes)));
+}
+
+/** Of events one pid can stand for several programs: then the row says which of them it is about. */
+function isAnother(row: ResultRow, process: AffectedProcess, processes: readonly AffectedProcess[]): boolean {
+  if (processes.filter(({ pid }) => pid === process.pid).length < 2) return false;
+  return (row['exe_path'] ?? null) !== process.exePath || (row['name'] ?? '') !== process.name;
 }

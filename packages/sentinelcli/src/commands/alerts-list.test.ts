@@ -43,7 +43,7 @@ describe('alerts list', () => {
     const { status, out } = await installation.run(['alerts', 'list']);
     expect(status).toBe(0);
     expect(lines(out)).toHaveLength(4);
-    expect(lines(out)[1]).toMatch(/^ 3 .* high .* 1 {2}shell-from-service {2}e\\x1b\[2Jvil\\n \(1\) …$/);
+    expect(lines(out)[1]).toMatch(/^ 3 .* high .* 1 {2}shell-from-service {2}1 e\\x1b\[2Jvil\\n an…$/);
     expect(lines(out)[2]).toMatch(/critical {5}5 {2}b-rule/);
     expect(lines(out).every((line) => line.length <= 80)).toBe(true);
   });

@@ -10,7 +10,7 @@ import { choice, duration, flag, text, wholeNumber } from '../option.ts';
 import { jsonArrayText } from '../output/json.ts';
 import { severityStyle } from '../output/styles.ts';
 import { renderTable } from '../output/table.ts';
-import { tableTime } from '../output/times.ts';
+import { isoTime, tableTime } from '../output/times.ts';
 
 const YEAR_MS = 366 * 86_400_000;
 
@@ -57,11 +57,6 @@ export function alertJson(alert: StoredAlert): Readonly<Record<string, unknown>>
   return { ...alertDocument(alert), repeats: alert.repeats, last_seen: isoTime(alert.lastSeenMs) };
 }
 
-export function isoTime(ms: number): string | null {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
-}
-
 function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAlert[]): void {
   if (alerts.length === 0) return terminal.out('no alerts\n');
   const { styles, width } = terminal;
@@ -79,7 +74,8 @@ function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAl
   return terminal.out(renderTable(names, rows, { width, styles, cellStyles, whole: ['time', 'rule'] }).text);
 }
 
+/** The pid first: it is what is typed elsewhere, and names are cut where there is little room. */
 function processesOf({ processes: [first], processCount }: StoredAlert): string {
   if (first === undefined) return '';
-  return `${first.name} (${first.pid})${processCount > 1 ? ` and ${processCount - 1} more` : ''}`;
+  return `${first.pid} ${first.name}${processCount > 1 ? ` and ${processCount - 1} more` : ''}`;
 }

@@ -11,9 +11,9 @@ import { cellWidth, fitCells } from '../output/cells.ts';
 import { commandText } from '../output/command-text.ts';
 import { jsonText } from '../output/json.ts';
 import { severityStyle } from '../output/styles.ts';
-import { localTime, roughDuration } from '../output/times.ts';
+import { isoTime, localTime, roughDuration } from '../output/times.ts';
 import { indentText, paragraphsOf } from '../output/wrap.ts';
-import { alertJson, isoTime } from './alerts-list.ts';
+import { alertJson } from './alerts-list.ts';
 
 const LABEL_WIDTH = 12;
 const MOST_ROWS = 10;

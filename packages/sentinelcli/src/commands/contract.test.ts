@@ -39,12 +39,6 @@ describe.each(COMMANDS.map((command) => [command.name, command] as const))('comm
     }
   });
 
-  it('shares the kind of its options with every command that has them too', () => {
-    for (const [option, { kind }] of Object.entries(command.options)) {
-      for (const other of COMMANDS) expect(other.options[option]?.kind ?? kind).toBe(kind);
-    }
-  });
-
   it('shows all of that with --help, within 80 columns but for examples', async () => {
     const help = await commandHelp(command, 80);
     for (const option of Object.keys({ ...command.options, ...GLOBAL_OPTIONS })) expect(help).toContain(`--${option}`);

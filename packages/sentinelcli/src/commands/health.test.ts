@@ -79,4 +79,73 @@ describe('health', () => {
     });
     expect((await installation.run(['health'])).out).toMatch(/procmond {7}NOT RUNNING {2}nobody listens/);
   });
+
+  describe('of the collection', () => {
+    const coverage = { tier: 'kernel', execs: 0, exits: 0, lost: 0, overruns: 0, argvMissed: 0, dropped: 0, stored: 0 };
+    const collection = {
+      events: {
+        tier: 'kernel',
+        reasons: [],
+        total: { ...coverage, execs: 1204, exits: 1187, lost: 7, dropped: 3, overruns: 2, argvMissed: 40 },
+        queued: 5,
+        spilled: 4,
+      },
+      budget: {
+        level: 1,
+        word: 'interval_doubled',
+        cpuPercent: 4.94,
+        rssBytes: 64 * 2 ** 20,
+        limits: { cpuPercent: 5, memoryBytes: 2 ** 27 },
+      },
+      storage: { sizeBytes: 34 * 2 ** 20, walBytes: 2 ** 20, paused: null, oldestScanMs: NOW_MS - 259_200_000 },
+      hashing: { pending: 3, paused: true },
+    };
+    const page = async (said: unknown): Promise<string> => {
+      await installation.serve('procmond', { health: said });
+      await installation.serve('sentinelagent', { health: agent });
+      const { out } = await installation.run(['health']);
+      expect(lines(out).filter((line) => line.length > 80)).toEqual([]);
+      return out.replaceAll(/\n {15,}/g, ' ');
+    };
+
+    it('shows events, budget, storage and hashing', async () => {
+      const lastScan = { timestampMs: NOW_MS - 3000, processes: 99, events: { ...coverage, execs: 12, exits: 11, lost: 1 } };
+      const text = await page({ ...procmond, lastScan, collection });
+      expect(text).toContain(
+        "events         from the kernel's process connector last interval: 23 seen, 1 lost, 0 dropped since the start: 2391 seen, 7 lost, 3 dropped, 40 without arguments, 2 overruns 5 wait to be stored, 4 were spilled to disk\n",
+      );
+      expect(text).toContain('budget         level 1 (interval doubled), 4.9 % of 5 % of a core, memory 64.0 MiB of 128 MiB\n');
+      expect(text).toContain('storage        events.db 34.0 MiB, its log 1.0 MiB, the oldest scan is 3 days old\n');
+      expect(text).toContain('hashing        3 executables wait, paused\n');
+    });
+
+    it('says why there are no events, and why storing is paused, whoever chose the words', async () => {
+      const reason = 'the log has 70 MiB: pid 123 (py\u001b[2Jthon3) reads an old state';
+      const text = await page({
+        ...procmond,
+        collection: {
+          ...collection,
+          events: { tier: 'off', reasons: ['CAP_NET_ADMIN is missing'], total: coverage, queued: 0, spilled: 0 },
+          storage: { ...collection.storage, paused: { reason, sinceMs: NOW_MS - 300_000 } },
+        },
+      });
+      expect(text).toContain('events         none: processes are found by scans alone CAP_NET_ADMIN is missing\n');
+      expect(text).toContain('PAUSED for 5 min: the log has 70 MiB: pid 123 (py\\x1b[2Jthon3) reads an old state\n');
+    });
+
+    it.each([[undefined], [null], ['x'], [{}], [{ events: 5, budget: [], storage: null, hashing: { pending: 'many' } }]])(
+      'leaves out what an older daemon does not say: %j',
+      async (said) => {
+        const text = await page({ ...procmond, collection: said });
+        expect(text).not.toMatch(/^(events|budget|storage|hashing) {2}/m);
+        expect(text).toContain('a scan every 30 s');
+      },
+    );
+
+    it('passes it on whole as JSON', async () => {
+      await installation.serve('procmond', { health: { ...procmond, collection } });
+      const { out } = await installation.run(['health', '--json']);
+      expect(json(out)).toMatchObject({ components: [{ component: 'procmond', details: { collection } }, {}] });
+    });
+  });
 });

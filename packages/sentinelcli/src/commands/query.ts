@@ -4,9 +4,11 @@
  */
 import { SentinelError, reasonOf } from '@sentineld/model/error';
 import type { ResultRow, RuleOutcome, SqlValue, Validation } from '@sentineld/model/rule';
+import { resolveAsOf, tellAsOf, type AsOf } from '../as-of.ts';
+import { MOMENT_FORMS } from '../at-time.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { absentTableIn, readableDatabases, unavailable, type ReadableDatabases } from '../databases.ts';
-import { duration, flag, texts, wholeNumber } from '../option.ts';
+import { duration, flag, text, texts, wholeNumber } from '../option.ts';
 import { csvRecord } from '../output/csv.ts';
 import { jsonArrayText, jsonText } from '../output/json.ts';
 import { renderTable } from '../output/table.ts';
@@ -34,6 +36,7 @@ export const query: Command = defineCommand({
     jsonl: flag('One JSON object a line'),
     csv: flag('CSV with a header; guarded against formulas'),
     table: flag('A table (the default)'),
+    at: text('TIME', `The newest scan is that of this time: ${MOMENT_FORMS}`),
     param: texts('NAME=VALUE', 'A value for :NAME in the statement; may be given again'),
     limit: wholeNumber({ least: 1, most: 100_000 }, DEFAULT_LIMIT, 'Rows at most'),
     timeout: duration({ leastMs: 100, mostMs: 3_600_000 }, 'End it after this time (default 30s)'),
@@ -48,24 +51,29 @@ export const query: Command = defineCommand({
       what: 'a value passed safely, and JSON for another tool',
     },
     { line: "sentinelcli query --csv 'SELECT exe_path, exe_hash FROM processes' > programs.csv", what: 'for a spreadsheet' },
+    { line: "sentinelcli query --at '10 min ago' 'SELECT pid, name, cmdline FROM processes'", what: 'what ran ten minutes ago' },
     { line: "sentinelcli query 'SELECT action, count(*) AS n FROM audit_ledger GROUP BY action'", what: 'what the ledger holds' },
   ],
   run: async (context, [given = ''], options) => {
     const format = chooseFormat(options);
-    const parameters = Object.fromEntries(options.param.map(parseParameter));
+    const ownParameters = Object.fromEntries(options.param.map(parseParameter));
     const sql = given === '-' ? await readStatement(process.stdin) : given;
     const databases = readableDatabases(context.paths());
+    const asOf = options.at === null && !SCAN_PARAMETER.test(sql) ? null : resolveAsOf(context, 'at', options.at);
+    const parameters = { ...(asOf === null ? {} : scanParameters(asOf, context.now())), ...ownParameters };
     const deadlineMs = options.timeout ?? DEFAULT_TIMEOUT_MS;
     const startedMs = performance.now();
-    const { validation, outcome } = await runInSandbox(databases, { sql, parameters, maxRows: options.limit, deadlineMs });
+    const work = { sql, parameters, maxRows: options.limit, deadlineMs, asOfScan: options.at === null ? null : (asOf?.scan.id ?? null) };
+    const { validation, outcome } = await runInSandbox(databases, work);
     const ms = Math.round(performance.now() - startedMs);
-    const recording = recordQuery(context, sql, outcome, ms);
+    const recording = recordQuery(context, work, outcome, ms);
     if (outcome.outcome === 'interrupted') {
       await recording;
       return INTERRUPTED_STATUS;
     }
     try {
       const answer = answerOf(validation, outcome, sql, databases);
+      tellAsOf(context, asOf);
       printAnswer(context, answer, format);
       printNotes(context, answer, options.limit, ms);
       tellUnrecorded(context, await recording);
@@ -119,13 +127,23 @@ function parseParameter(assignment: string): readonly [string, SqlValue] {
   return [name, isNumber ? Number(value) : value];
 }
 
+/** A look, not a parser: at worst a scan is looked up for nothing. */
+const SCAN_PARAMETER = /[:@$](now|since|scan_id|since_seq)\b/;
+
+/** What a rule would have been given at that moment; a value of the operator's own goes before. */
+function scanParameters({ scan, asked }: AsOf, nowMs: number): Readonly<Record<string, SqlValue>> {
+  const now = asked === null ? nowMs : asked.kind === 'time' ? asked.ms : scan.startMs;
+  return { now, since: scan.beforeMs ?? 0, scan_id: scan.id, since_seq: 0 };
+}
+
 type Work = {
+  readonly asOfScan: number | null;
   readonly sql: string;
   readonly parameters: Readonly<Record<string, SqlValue>>;
   readonly maxRows: number;
   readonly deadlineMs: number;
 };
-const NOT_JUDGED: Validation = { ok: true, columns: [] };
+const NOT_JUDGED: Validation = { ok: true, columns: [], tables: [] };
 type Outcome = RuleOutcome | { readonly outcome: 'interrupted' };
 
 /** Judges and runs the statement. The sandbox ends with this function, also where a statement in it still runs. */
@@ -133,7 +151,8 @@ async function runInSandbox(
   databases: ReadableDatabases,
   work: Work,
 ): Promise<{ readonly validation: Validation; readonly outcome: Outcome }> {
-  const client = startSandbox({ ...databases, deadlineMs: work.deadlineMs, anyParameters: true });
+  const asOf = work.asOfScan === null ? {} : { asOfScan: work.asOfScan };
+  const client = startSandbox({ ...databases, ...asOf, deadlineMs: work.deadlineMs, anyParameters: true });
   const interruption = Promise.withResolvers<{ readonly outcome: 'interrupted' }>();
   const onInterrupt = (): void => interruption.resolve({ outcome: 'interrupted' });
   process.once('SIGINT', onInterrupt);
@@ -198,11 +217,12 @@ function printNotes({ terminal }: CommandContext, { rows, truncated }: Answer, l
   }
 }
 
-async function recordQuery(context: CommandContext, sql: string, outcome: Outcome, ms: number): Promise<string | null> {
+async function recordQuery(context: CommandContext, { sql, asOfScan }: Work, outcome: Outcome, ms: number): Promise<string | null> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(sql));
   const rows = outcome.outcome === 'ok' ? outcome.rows.length : 0;
+  const past = asOfScan === null ? {} : { as_of_scan: asOfScan };
   return recordAudit(context, {
     action: 'query_execute',
-    data: { sql_sha256: Buffer.from(digest).toString('hex'), outcome: outcome.outcome, rows, ms },
+    data: { sql_sha256: Buffer.from(digest).toString('hex'), outcome: outcome.outcome, rows, ms, ...past },
   });
 }

@@ -8,18 +8,22 @@ import { auditVerify } from './audit-verify.ts';
 import { completion } from './completion.ts';
 import { configShow } from './config-show.ts';
 import { configValidate } from './config-validate.ts';
+import { exportCommand } from './export.ts';
 import { health } from './health.ts';
 import { query } from './query.ts';
 import { rulesList } from './rules-list.ts';
 import { rulesShow } from './rules-show.ts';
 import { rulesTest } from './rules-test.ts';
 import { rulesValidate } from './rules-validate.ts';
+import { tree } from './tree.ts';
 
 export const COMMANDS: readonly Command[] = [
   health,
   alertsList,
   alertsShow,
   query,
+  tree,
+  exportCommand,
   rulesList,
   rulesShow,
   rulesValidate,

@@ -8,6 +8,7 @@ import type { Unreached } from '../daemons.ts';
 import { displayHostText } from '@sentineld/model/host-text';
 import { isRecord, numberField, recordField, textField } from '../fields.ts';
 import { padCells } from './cells.ts';
+import { collectionTopics } from './collection-text.ts';
 import type { Style, Styles } from './styles.ts';
 import type { Terminal } from './terminal.ts';
 import { roughDuration, roughSize } from './times.ts';
@@ -45,11 +46,16 @@ export function healthText(health: Health, { styles, width }: Pick<Terminal, 'st
   const databases = health.databases.map((file, at) =>
     line(at === 0 ? 'databases' : '', `${file.name.padEnd(10)}  ${fileText(file.state, file.bytes)}`),
   );
+  const procmond = health.components.find(({ component }) => component === 'procmond');
+  const topics = collectionTopics(procmond?.details ?? {}, now);
+  const collection = topics.flatMap(({ label, texts }) => texts.map((text, at) => line(at === 0 ? label : '', text)));
   const head = health.ledgerHead;
   return [
     `${styles.bold('SentinelD')}: ${overall} (${sentence})\n\n`,
     ...components,
     '\n',
+    ...collection,
+    ...(collection.length > 0 ? ['\n'] : []),
     ...databases,
     line(
       'ledger',

@@ -11,12 +11,14 @@ export type TextStream = {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
-  on(event: 'error', listener: (cause: Error) => void): unknown;
+  on(event: 'error' | 'drain' | 'close', listener: (cause: Error) => void): unknown;
 };
 
 export type Terminal = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Waits until standard output has taken what was written; false where nobody reads on, so that no more need be made. */
+  readonly outTaken: () => Promise<boolean>;
   /** True where standard output, or standard error, is a terminal. */
   readonly outIsTty: boolean;
   readonly errIsTty: boolean;
@@ -41,10 +43,12 @@ const MOST_WIDTH = 1000;
 export function createTerminal({ stdout, stderr, environment, noColor, onWriteFailure }: TerminalOptions): Terminal {
   const styles = createStyles(wantsColour(stdout.isTTY === true, environment, noColor));
   const errStyles = createStyles(wantsColour(stderr.isTTY === true, environment, noColor));
+  const out = writerTo(stdout, (cause) => onWriteFailure?.(outputFailure(cause)));
   return {
-    out: writerTo(stdout, (cause) => onWriteFailure?.(outputFailure(cause))),
+    out: out.write,
+    outTaken: out.taken,
     // There is nowhere to say it.
-    err: writerTo(stderr, () => undefined),
+    err: writerTo(stderr, () => undefined).write,
     outIsTty: stdout.isTTY === true,
     errIsTty: stderr.isTTY === true,
     width: widthOf(stdout, environment),
@@ -53,14 +57,32 @@ export function createTerminal({ stdout, stderr, environment, noColor, onWriteFa
   };
 }
 
-function writerTo(stream: TextStream, onFailure: (cause: Error) => void): (text: string) => void {
+type Writer = { readonly write: (text: string) => void; readonly taken: () => Promise<boolean> };
+
+function writerTo(stream: TextStream, onFailure: (cause: Error) => void): Writer {
   let open = true;
+  /** Called once the stream has room again, or is gone; null while it has room. */
+  let room: PromiseWithResolvers<void> | null = null;
+  const goOn = (): void => {
+    room?.resolve();
+    room = null;
+  };
   stream.on('error', (cause) => {
     if (open && errnoOf(cause) !== 'EPIPE') onFailure(cause);
     open = false;
+    goOn();
   });
-  return (text) => {
-    if (open && text !== '') stream.write(text);
+  for (const event of ['drain', 'close'] as const) stream.on(event, goOn);
+  return {
+    write: (text) => {
+      if (open && text !== '' && stream.write(text) === false) room ??= Promise.withResolvers();
+    },
+    taken: async () => {
+      // Whoever writes without end also lets signals and errors of the stream in.
+      await new Promise((resolve) => setImmediate(resolve));
+      await room?.promise;
+      return open;
+    },
   };
 }
 

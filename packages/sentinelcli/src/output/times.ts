@@ -12,6 +12,18 @@ export function localTime(ms: number): string {
   return `${day(date)}T${clock(date)}${zone}`;
 }
 
+/** For machines: 2026-11-20T15:27:54.000Z; null for what is no time. */
+export function isoTime(ms: number): string | null {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** 2026-11-20 16:27:54 in the time zone of whoever reads: as it may be typed again, between quotes. */
+export function clockTime(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? 'unknown time' : `${day(date)} ${clock(date)}`;
+}
+
 /** 11-20 16:27:54 local time, for tables, where room is scarce; with the year where it is another one than now. */
 export function tableTime(ms: number, now: number): string {
   const date = new Date(ms);

@@ -113,4 +113,20 @@ CREATE TABLE ledger_witness (
   PRIMARY KEY (sequence, entry_hash)
 ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 2,
+    name: 'what rules came to, and up to where they saw events',
+    up: `
+-- A place in events.db is (the file, a number): the numbers begin anew with another file.
+CREATE TABLE rule_results (
+  rule_id TEXT PRIMARY KEY NOT NULL REFERENCES detection_rules (id),
+  result TEXT NOT NULL CHECK (result IN ('matched', 'no_match', 'incomplete', 'failed')),
+  since INTEGER NOT NULL,
+  reason TEXT,
+  seen_store TEXT,
+  seen_seq INTEGER,
+  seen_scan INTEGER,
+  seen_scan_time INTEGER
+) STRICT, WITHOUT ROWID;`,
+  },
 ];

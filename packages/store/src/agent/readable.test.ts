@@ -24,6 +24,7 @@ agent.recordFindings([finding('old')], context);
 nowMs = 1050; agent.recordFindings([finding('old')], context);
 nowMs = 2000; agent.recordFindings([finding('new')], context);
 nowMs = 2050; agent.recordFindings([finding('new'), finding('new')], context);
+agent.concludeCycle({ action: 'rule_execute', data: {} }, [{ ruleId: 'r', result: 'incomplete', sinceMs: nowMs, reason: 'why', seen: null }]);
 const ledger = openLedgerWriter({ path: process.argv[2] + '/ledger.db', hostId: 'H', clock: () => nowMs });
 agent.acknowledgeAudit(0, ledger.head());
 process.exit(0);

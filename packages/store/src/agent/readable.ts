@@ -97,8 +97,23 @@ const DETECTION_RULES: ReadableTable = {
   ],
 };
 
+const RULE_RESULTS_TABLE: ReadableTable = {
+  name: 'rule_results',
+  description: 'What the newest evaluation of each rule came to.',
+  columns: [
+    { name: 'rule_id', type: 'TEXT', description: 'The rule (detection_rules.id).' },
+    {
+      name: 'result',
+      type: 'TEXT',
+      description: 'matched, no_match, incomplete (it could not see all that it asks for) or failed.',
+    },
+    { name: 'since', type: 'INTEGER', unit: 'ms since 1970', description: 'Since when every evaluation came to this.' },
+    { name: 'reason', type: 'TEXT', nullable: true, description: 'Why it was incomplete or failed, in a sentence.' },
+  ],
+};
+
 export const AGENT_SCHEMA: ReadableSchema = {
-  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES],
+  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES, RULE_RESULTS_TABLE],
   hiddenTables: ['alert_dedup'],
 };
 
@@ -116,6 +131,7 @@ export const AGENT_VIEWS: readonly { readonly name: string; readonly sql: string
   },
   { name: 'alert_deliveries', sql: `SELECT ${namesOf(ALERT_DELIVERIES)} FROM agent.alert_deliveries` },
   { name: 'detection_rules', sql: `SELECT ${namesOf(DETECTION_RULES)} FROM agent.detection_rules` },
+  { name: 'rule_results', sql: `SELECT ${namesOf(RULE_RESULTS_TABLE)} FROM agent.rule_results` },
 ];
 
 /** Heads of the ledger that procmond acknowledged to the agent, for whoever verifies it: sequence, entry_hash (hex). */

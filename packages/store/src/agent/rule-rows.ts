@@ -10,7 +10,7 @@ export type SavedRules = { readonly changed: number; readonly removed: number };
 
 /**
  * Statements for the table of rules. `save` takes the whole set that is loaded: a rule that is not in it stays, for
- * the alerts that name it, with enabled 0 and removed_at. Must run within a transaction.
+ * the alerts that name it, with enabled 0 and removed_at. A rule that is not run forgets what it saw. Must run within a transaction.
  */
 export function prepareRuleRows(db: WriterDatabase): { save(rules: readonly Rule[], nowMs: number): SavedRules } {
   const newest = db.prepare<[string], { definition: string }>(
@@ -25,6 +25,7 @@ export function prepareRuleRows(db: WriterDatabase): { save(rules: readonly Rule
   );
   const loaded = db.prepare<[], { id: string }>('SELECT id FROM detection_rules WHERE removed_at IS NULL');
   const remove = db.prepare<[number, string]>('UPDATE detection_rules SET removed_at = ?, enabled = 0 WHERE id = ?');
+  const forget = db.prepare<[]>('DELETE FROM rule_results WHERE rule_id IN (SELECT id FROM detection_rules WHERE enabled = 0)');
 
   const saveOne = (rule: Rule, nowMs: number): boolean => {
     const row = rowOf(rule, nowMs);
@@ -44,6 +45,7 @@ export function prepareRuleRows(db: WriterDatabase): { save(rules: readonly Rule
       const changed = rules.filter((rule) => saveOne(rule, nowMs)).length;
       const gone = loaded.all().filter(({ id }) => !ids.has(id));
       for (const { id } of gone) remove.run(nowMs, id);
+      forget.run();
       return { changed, removed: gone.length };
     },
   };
@@ -86,6 +88,7 @@ function definitionOf(rule: Rule): string {
     author,
     sql,
     dedupKeys,
+    dedupWith,
     enabled,
     source,
     sourcePath,
@@ -103,6 +106,8 @@ function definitionOf(rule: Rule): string {
     author,
     sql,
     dedupKeys,
+    // Left out where it is undefined: the text of a rule without it is what it always was.
+    dedupWith,
     enabled,
     source,
     sourcePath,

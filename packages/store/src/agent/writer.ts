@@ -14,11 +14,13 @@ import { prepareAuditOutbox } from './audit-outbox.ts';
 import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
 import { type FindingContext, type RecordedFindings, prepareFindings } from './findings.ts';
 import { AGENT_MIGRATIONS } from './migrations.ts';
+import { type RuleProgress, prepareRuleProgress } from './rule-progress.ts';
 import { type SavedRules, prepareRuleRows } from './rule-rows.ts';
 
 export { MAX_AUDIT_DATA_BYTES } from './audit-outbox.ts';
 export type { DeliveryAttempt, PendingDelivery, PendingOptions } from './deliveries.ts';
 export type { FindingContext, RecordedFindings } from './findings.ts';
+export type { RuleProgress, SeenEvents } from './rule-progress.ts';
 export type { SavedRules } from './rule-rows.ts';
 
 export type AgentWriterOptions = {
@@ -43,6 +45,10 @@ export type AgentWriter = {
    * been saved. `auditOf` gives an audit entry that is queued with each alert in the same transaction.
    */
   recordFindings(findings: readonly Finding[], context: FindingContext, auditOf?: (alert: Alert) => AuditEvent): RecordedFindings;
+  /** What rules came to when they last ran; of those that are loaded and ever did. */
+  ruleProgress(): RuleProgress[];
+  /** Ends a cycle: queues its audit entry and stores how far the rules came, both or neither. */
+  concludeCycle(event: AuditEvent, progress: readonly RuleProgress[]): void;
   /** Deliveries that have neither succeeded nor been given up, oldest first. */
   pendingDeliveries(options?: PendingOptions): PendingDelivery[];
   recordAttempt(deliveryId: number, attempt: DeliveryAttempt): void;
@@ -74,6 +80,7 @@ const CACHE_KIB = 2_048;
 export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWriter {
   const db = openWriter({ path, durability: 'full', cacheKiB: CACHE_KIB, migrations: AGENT_MIGRATIONS, clock });
   const rules = prepareRuleRows(db);
+  const progress = prepareRuleProgress(db);
   const findings = prepareFindings(db);
   const deliveries = prepareDeliveries(db);
   const outbox = prepareAuditOutbox(db);
@@ -105,6 +112,12 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
         const recorded = findings.record(found, context, nowMs);
         if (auditOf !== undefined) for (const alert of recorded.alerts) outbox.queue(auditOf(alert), nowMs);
         return recorded;
+      }),
+    ruleProgress: () => guard(() => progress.load()),
+    concludeCycle: (event, changed) =>
+      write((nowMs) => {
+        outbox.queue(event, nowMs);
+        progress.save(changed);
       }),
     pendingDeliveries: (options = {}) => guard(() => deliveries.pending(options)),
     recordAttempt: (deliveryId, attempt) => write((nowMs) => deliveries.record(deliveryId, attempt, nowMs)),

@@ -2,9 +2,12 @@
  * What the store knows of processes that the newest scan saw, kept in memory so that a scan writes only what changed;
  * read back at start, so that a restart does not begin every process anew.
  */
+import { hash } from 'node:crypto';
 import type { ProcessImage } from '@sentineld/model/process';
 import type { WriterDatabase } from '../open.ts';
-import { LIVE_LEVEL, placeOfInterval } from './scan-interval.ts';
+import { LIVE_NODE, nodeOfInterval } from './scan-interval.ts';
+import { CONTEXT_COLUMNS, OWNER_COLUMNS, contextCells, ownerCells } from './shared-rows.ts';
+import { commandLine } from './views.ts';
 
 export type LiveImage = {
   readonly imageId: number;
@@ -13,55 +16,68 @@ export type LiveImage = {
   readonly executableId: number | null;
   /** The very object that was stored; null for one that was read back, which is compared by its fingerprint. */
   image: ProcessImage | null;
-  readonly fingerprint: string | null;
+  /** Of an image that was read back, until it is seen again. */
+  fingerprint: string | null;
   cpuPercent: number | null;
   memoryBytes: number;
+  threads: number | null;
   status: string;
   /** Counts scans of this run; tells which processes the current one did not see. */
   round: number;
 };
 
+type Cell = string | number | null;
+/** A row of process_image, and the cells of its fingerprint in their order. */
 type StoredImage = {
-  id: number;
-  first_scan: number;
-  pid: number;
-  start_ticks: number;
-  boot_id: string;
-  executable_id: number | null;
-  ppid: number;
-  name: string;
-  exe_deleted: number;
-  command_line: string | null;
-  user_id: number | null;
-  user_name: string | null;
-  group_id: number | null;
-  session_id: number;
-  tty_number: number;
-  unseen: string | null;
+  readonly id: number;
+  readonly first_scan: number;
+  readonly pid: number;
+  readonly start_ticks: number;
+  readonly boot_id: string;
+  readonly executable_id: number | null;
+  readonly [cell: `cell_${number}`]: Cell;
 };
 
 /** Ends an image with the scan that saw it last. */
 export type EndImage = (image: Pick<LiveImage, 'imageId' | 'firstScan'>, lastScan: number, endedBy: 'stopped' | 'changed') => void;
 
 export function prepareEndImage(db: WriterDatabase): EndImage {
-  const statement = db.prepare('UPDATE process_image SET last_scan = ?, level = ?, node = ?, ended_by = ? WHERE id = ?');
+  const statement = db.prepare('UPDATE process_image SET last_scan = ?, node = ?, ended_by_change = ? WHERE id = ?');
   return ({ imageId, firstScan }, lastScan, endedBy) => {
-    const { level, node } = placeOfInterval(firstScan, lastScan);
-    statement.run(lastScan, level, node, endedBy, imageId);
+    statement.run(lastScan, nodeOfInterval(firstScan, lastScan), endedBy === 'changed' ? 1 : 0, imageId);
   };
 }
+
+/** Where the cells of a fingerprint are stored, over image `i` and what it refers to. */
+const STORED_CELLS: readonly string[] = [
+  'i.ppid',
+  'c.name',
+  'i.exe_deleted',
+  commandLine('c'),
+  'c.redacted',
+  'i.session_id',
+  'i.tty_number',
+  'w.text',
+  'i.unseen',
+  ...OWNER_COLUMNS.map((column) => `o.${column}`),
+  ...CONTEXT_COLUMNS.map((column) => `k.${column}`),
+];
+
+const LIVE_IMAGES_SQL = `SELECT i.id, i.first_scan, i.pid, i.start_ticks, i.executable_id, r.boot_id,
+  ${STORED_CELLS.map((sql, index) => `${sql} AS cell_${index}`).join(', ')}
+FROM process_image i JOIN collector_run r ON r.id = i.run_id
+  LEFT JOIN command c ON c.id = i.command_id
+  LEFT JOIN process_owner o ON o.id = i.owner_id
+  LEFT JOIN process_context k ON k.id = i.context_id
+  LEFT JOIN path w ON w.id = i.cwd_id
+WHERE i.node = ${LIVE_NODE}`;
 
 /** Live images of the file by pid; those of another boot are ended with the scan that saw them last. */
 export function loadLiveImages(db: WriterDatabase, bootId: string): Map<number, LiveImage> {
   const newestScan = db.prepare<[], number>('SELECT max(id) FROM scan').pluck().get() ?? 0;
   const endImage = prepareEndImage(db);
-  const rows = db
-    .prepare<[], StoredImage>(
-      `SELECT i.*, r.boot_id FROM process_image i JOIN collector_run r ON r.id = i.run_id WHERE i.level = ${LIVE_LEVEL}`,
-    )
-    .all();
   const live = new Map<number, LiveImage>();
-  for (const row of rows) {
+  for (const row of db.prepare<[], StoredImage>(LIVE_IMAGES_SQL).all()) {
     if (row.boot_id !== bootId) {
       endImage({ imageId: row.id, firstScan: row.first_scan }, newestScan, 'stopped');
       continue;
@@ -72,9 +88,10 @@ export function loadLiveImages(db: WriterDatabase, bootId: string): Map<number, 
       startTicks: row.start_ticks,
       executableId: row.executable_id,
       image: null,
-      fingerprint: storedFingerprint(row),
+      fingerprint: fingerprint(STORED_CELLS.map((_, index) => row[`cell_${index}`] ?? null)),
       cpuPercent: null,
       memoryBytes: -1,
+      threads: null,
       status: '',
       round: 0,
     });
@@ -82,45 +99,36 @@ export function loadLiveImages(db: WriterDatabase, bootId: string): Map<number, 
   return live;
 }
 
-/** What makes an image the same, apart from its executable, which is compared by its id. */
-export function fingerprintOf(image: ProcessImage): string {
-  return fingerprint([
-    image.ppid,
-    image.name,
-    image.exeDeleted ? 1 : 0,
-    commandLineOf(image),
-    image.userId,
-    image.userName,
-    image.groupId,
-    image.sessionId,
-    image.ttyNumber,
-    unseenOf(image),
-  ]);
+/** Whether the image says what the live one does, apart from its executable, which is compared by its id. */
+export function saysTheSame(live: LiveImage, image: ProcessImage): boolean {
+  if (live.image === null) return live.fingerprint === fingerprint(cellsOf(image));
+  return JSON.stringify(cellsOf(live.image)) === JSON.stringify(cellsOf(image));
 }
 
-export function commandLineOf(image: ProcessImage): string | null {
-  return image.argv === null ? null : JSON.stringify(image.argv);
+/** In the order of STORED_CELLS. */
+function cellsOf(image: ProcessImage): readonly Cell[] {
+  const { ppid, name, exeDeleted, argv, redacted, sessionId, ttyNumber, cwd } = image;
+  const commandLineText = argv === null ? null : JSON.stringify(argv);
+  return [
+    ppid,
+    name,
+    exeDeleted ? 1 : 0,
+    commandLineText,
+    redacted,
+    sessionId,
+    ttyNumber,
+    cwd,
+    unseenOf(image),
+    ...ownerCells(image),
+    ...contextCells(image),
+  ];
 }
 
 export function unseenOf(image: ProcessImage): string | null {
   return image.unseen.length === 0 ? null : JSON.stringify(image.unseen);
 }
 
-function storedFingerprint(row: StoredImage): string {
-  return fingerprint([
-    row.ppid,
-    row.name,
-    row.exe_deleted,
-    row.command_line,
-    row.user_id,
-    row.user_name,
-    row.group_id,
-    row.session_id,
-    row.tty_number,
-    row.unseen,
-  ]);
-}
-
-function fingerprint(values: readonly (string | number | null)[]): string {
-  return JSON.stringify(values);
+/** Short, because there is one for each process until it is seen again. */
+function fingerprint(cells: readonly Cell[]): string {
+  return hash('sha256', JSON.stringify(cells), 'base64');
 }

@@ -1,7 +1,7 @@
 import type { ReadableTable } from '@sentineld/model/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EVENTS_SCHEMA } from '../readable-schema.ts';
-import { executable, image, openStore, record, type Row, type TestStore } from './fixtures/scans.fixture.ts';
+import { command, executable, image, openStore, processEvent, record, type Row, type TestStore } from './fixtures/scans.fixture.ts';
 
 /** The columns that the product has promised since its first sketch, in their order. */
 const PROMISED = [
@@ -32,7 +32,27 @@ afterEach(() => store.remove());
 
 /** A machine with a bit of everything, in two scans; the second is some seconds later. */
 function writeMachine(): void {
-  const sh = image({ ppid: 1, exe: executable('/bin/sh') });
+  store
+    .writer()
+    .recordEvents([
+      processEvent(10),
+      processEvent(77, { kind: 'exit', exitCode: 3 }),
+      processEvent(78, { kind: 'exit', exitSignal: 9, command: command({ argv: null, redacted: 1 }) }),
+    ]);
+  const sh = image({
+    ppid: 1,
+    exe: executable('/bin/sh'),
+    loginUserId: 1000,
+    ttyNumber: 34_816,
+    controlGroup: {
+      path: '/kubepods/pod7/c0ffee',
+      containerId: 'c0ffee',
+      runtime: 'containerd',
+      podId: 'pod7',
+      unit: 'session-3.scope',
+    },
+    namespaces: { cgroup: 1, ipc: 2, mnt: 3, net: 4, pid: 5, user: 6, uts: 7 },
+  });
   const before = [
     record(1, {
       image: image({
@@ -138,7 +158,8 @@ describe('process_snapshots', () => {
       hash_algorithm: 'sha256',
       user_name: 'alice',
       user_id: 1000,
-      platform_data: '{"boot_id":"11111111-1111-4111-8111-111111111111","start_ticks":1100,"gid":1000,"session":10,"tty":0,"unseen":[]}',
+      platform_data:
+        '{"boot_id":"11111111-1111-4111-8111-111111111111","start_ticks":1100,"gid":1000,"session":10,"tty":0,"unseen":[],"tty_name":null,"real_uid":1000,"real_gid":1000,"login_uid":null,"threads":1,"redacted":0,"cwd":"/home/alice","cgroup":null,"container_id":null,"container_runtime":null,"pod_id":null,"unit":null,"namespaces":null}',
     };
     expect(rows).toEqual([row, { ...row, id: 2 * 4_194_304 + 11, scan_id: 2, timestamp_ms: 1_700_000_105_000, cpu_percent: 12.5 }]);
     expect(Object.keys(rows[0] ?? {})).toEqual(PROMISED);
@@ -218,6 +239,8 @@ describe('scan_metadata and coverage', () => {
         reason: 'half',
       },
     });
+    const counts = { execs: 0, exits: 0, events_lost: 0, events_overruns: 0, argv_missed: 0, events_dropped: 0, events_stored: 0 };
+    const noEvents = { events_tier: 'off', ...counts };
     expect(store.rows('SELECT * FROM coverage WHERE scan_id = 3')).toEqual([
       {
         scan_id: 3,
@@ -235,6 +258,7 @@ describe('scan_metadata and coverage', () => {
         hashes_pending: 0,
         hashes_unreadable: 0,
         reason: 'half',
+        ...noEvents,
       },
     ]);
     expect(store.rows('SELECT hashes_pending FROM coverage ORDER BY scan_id').map((row) => row['hashes_pending'])).toEqual([2, 1, 0]);
@@ -258,6 +282,7 @@ describe('scan_metadata and coverage', () => {
         started: 0,
         changed: 0,
         stopped: 5,
+        ...noEvents,
       },
     ]);
   });

@@ -17,7 +17,7 @@ let directory = '';
 let nowMs = 1_000;
 
 const pathOf = (): string => join(directory, 'ledger.db');
-const open = (path = pathOf()): LedgerWriter => openLedgerWriter({ path, hostId: 'H', clock: () => nowMs++ });
+const open = (path = pathOf()): LedgerWriter => openLedgerWriter({ path, hostId: 'H', clock: () => nowMs++, reserveBytes: 0 });
 const scan = (scanId: number): AuditEvent => ({ action: 'process_scan_complete', data: { scan_id: scanId } });
 const cycle = (originSequence: number, data: Record<string, unknown> = {}): OriginEntry => ({
   originSequence,

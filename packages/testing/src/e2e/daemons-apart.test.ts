@@ -98,7 +98,7 @@ describe('procmond and the agent, started and killed apart', () => {
     const cycles = (): number => query<{ n: number }>("SELECT count(*) AS n FROM audit_ledger WHERE action = 'rule_execute'")[0]?.n ?? 0;
     const before = cycles();
     await expect.poll(cycles, { timeout: 45_000 }).toBeGreaterThan(before + 1);
-    expect(details('sentinelagent')['lastCycle']).toMatchObject({ incomplete: 0 });
+    expect(details('sentinelagent')['lastCycle']).toMatchObject({ failed: 0 });
   });
 });
 

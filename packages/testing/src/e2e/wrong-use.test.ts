@@ -58,7 +58,7 @@ const WRONG: Readonly<Record<string, readonly Wrong[]>> = {
     [['--state-dir', held], 4, `start.lock is held by start, pid ${process.pid}`, 'it runs since', `kill ${process.pid}`],
   ],
   'pnpm bench': [
-    [[], 2, 'pnpm bench needs the name of a benchmark', 'one of enumerate, memory', 'pnpm bench enumerate --quick'],
+    [[], 2, 'pnpm bench needs the name of a benchmark', 'one of enumerate, events, memory', 'pnpm bench enumerate --quick'],
     [['enumerte'], 2, 'unknown command "enumerte"', 'pnpm bench knows enumerate', 'did you mean "pnpm bench enumerate"?'],
     [['memory', 'store'], 2, '"store" is one word too many', 'pnpm bench takes one word', 'leave it out'],
     [['--fast', 'store'], 2, 'unknown option --fast', 'pnpm bench takes --quick', 'pnpm bench --help'],
@@ -66,7 +66,13 @@ const WRONG: Readonly<Record<string, readonly Wrong[]>> = {
     [['memory', '--minutes', '0'], 2, '--minutes 0: not taken', 'a whole number from 1 to 1440', '--minutes 1'],
     [['memory', '--minutes=-5'], 2, '--minutes -5: not taken', 'a whole number', '--minutes 1'],
     [['memory', '--minutes'], 2, '--minutes needs a value', 'N stands for it', 'write --minutes=N'],
-    [['store', '--minutes', '5'], 2, '--minutes does not go with "store"', 'about "pnpm bench memory" alone', 'leave it out'],
+    [
+      ['store', '--minutes', '5'],
+      2,
+      '--minutes does not go with "store"',
+      'about "pnpm bench memory" and "pnpm bench soak" alone',
+      'leave it out',
+    ],
     [['memory', '--quick=1'], 2, '--quick=1: not taken', '--quick takes no value', 'write --quick alone'],
   ],
   'pnpm conformance': [
