@@ -92,7 +92,7 @@ async function judgeHidden(campaign: Campaign, site: Site, hidden: HidePid, righ
   );
   campaign.expect(
     'cli-ok',
-    /^SentinelD: (degraded|failing)/.test(stdout) ? null : `${what}: sentinelcli health: ${stdout.split('\n')[0] ?? ''}`,
+    /^SentinelD: (degraded|failing)/i.test(stdout) ? null : `${what}: sentinelcli health: ${stdout.split('\n')[0] ?? ''}`,
   );
   campaign.expect('coverage-does-not-say', scan?.['reason'] === null ? `${what}: coverage has no reason` : null);
   if (hidden !== '1') campaign.expect('coverage-flag', scan?.['other_users_hidden'] === 1 ? null : `${what}: other_users_hidden is not 1`);

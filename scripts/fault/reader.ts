@@ -3,6 +3,7 @@
  * emptied. It must not grow beyond its limit: storing pauses, health names the reader, and all goes on when that ends.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { isWell } from './rig/ask.ts';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
@@ -63,7 +64,7 @@ async function holdLog(campaign: Campaign, site: Site, round: number): Promise<v
 }
 
 async function judgePause(campaign: Campaign, site: Site, pid: number): Promise<void> {
-  const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  const name = basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '');
   const isNamed = await eventually(RESUME_PATIENCE_MS, async () => {
     const said = (await site.procmond())?.problems.join('; ') ?? '';
     return said.includes(String(pid)) && said.includes(name);

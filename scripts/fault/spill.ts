@@ -183,8 +183,12 @@ function judgeEach(campaign: Campaign, acknowledged: ReadonlyMap<number, string>
   campaign.expect('event-twice', twice.length === 0 ? null : `${twice.length} events, the first is ${twice[0]?.[0] ?? ''}`);
   let before = 0;
   let wrong = 0;
+  const met = new Map<string, number>();
   for (const [, key] of inOrder) {
-    const at = Number(places.get(key)?.[0]?.['seq'] ?? before);
+    // The second of two that look alike is the second that is stored.
+    const occurrence = met.get(key) ?? 0;
+    met.set(key, occurrence + 1);
+    const at = Number(places.get(key)?.[occurrence]?.['seq'] ?? before);
     if (at < before) wrong++;
     before = Math.max(before, at);
   }

@@ -3,6 +3,7 @@
  * `[redacted]`, and nothing else of an argument changes. Arguments are hostile: every step is linear in their length. What
  * it cannot know stays: a password that stands alone, without a name, a shape or a program that tells.
  */
+import { createCleanBytes, type CleanBytes } from './redact/clean-bytes.ts';
 import { findNamedValues } from './redact/named-values.ts';
 import { createSecretNames, type SecretNames } from './redact/secret-names.ts';
 import { isSpace, note, REDACTED, withoutSpans, type Found } from './redact/spans.ts';
@@ -27,7 +28,10 @@ export type Redaction = {
   readonly redacted: number;
 };
 
-export type Redactor = (argv: readonly string[]) => Redaction;
+export type Redactor = ((argv: readonly string[]) => Redaction) & {
+  /** Whether nothing of these arguments would be replaced, by their bytes, each ended by NUL. False where that takes a closer look. */
+  readonly isClean: CleanBytes;
+};
 
 /** Patterns are applied to so many first characters of an argument: nobody knows how long they would take for more. */
 export const PATTERN_LIMIT = 4096;
@@ -39,10 +43,10 @@ const ROUNDS = 4;
  * steps the built-in rules took for an argv, which a test holds against its length.
  */
 export function createRedactor({ enabled, names, patterns }: RedactOptions, onSteps?: (steps: number) => void): Redactor {
-  if (!enabled) return (argv) => ({ argv, redacted: 0 });
+  if (!enabled) return Object.assign((argv: readonly string[]) => ({ argv, redacted: 0 }), { isClean: () => true });
   const secretNames = createSecretNames(names);
   const compiled = patterns.map((pattern) => new RegExp(pattern, 'dg'));
-  return (argv) => {
+  const redact = (argv: readonly string[]): Redaction => {
     let left = argv;
     for (let round = 0; round < ROUNDS; round++) {
       const before = left;
@@ -51,6 +55,8 @@ export function createRedactor({ enabled, names, patterns }: RedactOptions, onSt
     }
     return { argv: left, redacted: left === argv ? 0 : Math.max(1, countRedacted(left) - countRedacted(argv)) };
   };
+  // What a pattern finds nobody knows beforehand.
+  return Object.assign(redact, { isClean: patterns.length > 0 ? () => false : createCleanBytes(secretNames.ends) });
 }
 
 /** The same array where nothing was found. */

@@ -107,10 +107,10 @@ struct pidfd_info_0 {
 };
 
 /*
- * The real owner: a pidfd tells it for a third of what status takes, which the kernel writes whole. A pidfd is made by
+ * Both owners: a pidfd tells them for a third of what status takes, which the kernel writes whole. A pidfd is made by
  * number: should the pid be another's by now, nothing is read any more below the directory that was opened before.
  */
-static int read_real_owner(int pid, double *numbers) {
+static int read_owners(int pid, bool is_effective_wanted, double *numbers) {
   struct pidfd_info_0 told = {.mask = 1 << 1};
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd < 0) return errno;
@@ -120,13 +120,17 @@ static int read_real_owner(int pid, double *numbers) {
   if ((told.mask & (1 << 1)) == 0) return ENOSYS;
   numbers[REAL_UID] = told.real_uid;
   numbers[REAL_GID] = told.real_gid;
+  if (!is_effective_wanted) return 0;
+  numbers[OWNER_READ] = 0;
+  numbers[OWNER_UID] = told.effective_uid;
+  numbers[OWNER_GID] = told.effective_gid;
   return 0;
 }
 
-static void read_status(int pid, int directory, char *status, double *numbers) {
+static void read_status(int pid, int directory, int wants, char *status, double *numbers) {
   /* Once the kernel has said that it does not know of it, it is not asked any more. */
   static volatile int is_unknown;
-  int error = is_unknown ? ENOSYS : read_real_owner(pid, numbers);
+  int error = is_unknown ? ENOSYS : read_owners(pid, wants & WANT_OWNER, numbers);
   if (error != 0 && error != ESRCH && error != EMFILE && error != ENFILE && error != ENOMEM) is_unknown = 1;
   numbers[REAL_READ] = -error;
   if (error != 0) numbers[STATUS_LENGTH] = read_file(directory, "status", status, LOGINUID_AT - STATUS_AT);
@@ -177,9 +181,14 @@ static int read_stat(int directory, bool hold, char *into, double *numbers) {
   return -1;
 }
 
+/* Whether a pidfd told the owner, and something that was read after it says that it was this process's. */
+static bool is_owner_told(int wants, const double *numbers) {
+  if (!(wants & WANT_STATUS) || numbers[REAL_READ] != 0) return false;
+  return ((wants & WANT_CMDLINE) && numbers[CMDLINE_LENGTH] >= 0) || ((wants & WANT_CGROUP) && numbers[CGROUP_LENGTH] >= 0);
+}
+
 static void read_wanted(int pid, int directory, int wants, char *buffer, size_t size, double *numbers) {
-  if (wants & WANT_OWNER) read_owner(directory, numbers);
-  if (wants & WANT_STATUS) read_status(pid, directory, buffer + STATUS_AT, numbers);
+  if (wants & WANT_STATUS) read_status(pid, directory, wants, buffer + STATUS_AT, numbers);
   if (wants & WANT_EXE) read_executable(directory, buffer + EXE_AT, numbers);
   if (wants & WANT_CMDLINE) numbers[CMDLINE_LENGTH] = read_file(directory, "cmdline", buffer + CMDLINE_AT, size - CMDLINE_AT);
   if (wants & WANT_LOGINUID) {
@@ -190,6 +199,7 @@ static void read_wanted(int pid, int directory, int wants, char *buffer, size_t 
   if (wants & WANT_NAMESPACES) {
     for (int i = 0; i < NAMESPACES; i++) numbers[NAMESPACE_FIRST + i] = read_namespace(directory, namespaces[i]);
   }
+  if ((wants & WANT_OWNER) && !is_owner_told(wants, numbers)) read_owner(directory, numbers);
 }
 
 static int read_all(int pid, int wants, char *buffer, size_t size, double *numbers) {

@@ -58,6 +58,21 @@ describe.runIf(availability.available)('readProcess', () => {
     else expect(section('status')).toContain(`\nUid:\t${own[0]}\t`);
   });
 
+  it('tells the effective owner alone and with the real one', () => {
+    const own = [0, process.geteuid?.(), process.getegid?.()];
+    for (const wants of [WANT.owner, WANT.owner | WANT.status, WANT.owner | WANT.status | WANT.cmdline]) {
+      numbers.fill(Number.NaN);
+      read(wants);
+      expect([...numbers.subarray(NUMBER.owner, NUMBER.gid + 1)]).toEqual(own);
+    }
+    numbers.fill(Number.NaN);
+    read(WANT.status | WANT.cmdline);
+    expect([...numbers.subarray(NUMBER.owner, NUMBER.gid + 1)]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+    read(WANT.owner | WANT.status | WANT.cmdline, 1);
+    const { uid, gid } = statSync('/proc/1');
+    expect([number(NUMBER.uid), number(NUMBER.gid)]).toEqual([uid, gid]);
+  });
+
   it('reads status where pidfd_open is refused', () => {
     const file = fileURLToPath(new URL(`../prebuilt/linux-${process.arch}.node`, import.meta.url));
     const child = fileURLToPath(new URL('fixtures/no-pidfd-child.ts', import.meta.url));

@@ -8,7 +8,7 @@ export const WANT = {
   stat: 1,
   /** With `stat`: its descriptor stays open and is the result. */
   hold: 2,
-  /** Effective owner: that of the directory /proc/PID. */
+  /** Effective owner: that of the directory /proc/PID, or from the same pidfd as the real one where both are wanted. */
   owner: 4,
   /** The real owner: from a pidfd where the kernel can (6.13), otherwise status as it is. */
   status: 8,

@@ -70,7 +70,8 @@ function health(context: AnswerContext): ProcmondHealth {
   const ledgerFailure = ledger.failure();
   const overdueMs = Date.now() - (collector.last?.timestampMs ?? context.startedMs);
   const failures = [
-    ...(collector.failure === null
+    // While storing is paused, that says why.
+    ...(collector.failure === null || collection.storage.paused !== null
       ? []
       : [`scans cannot be stored since ${new Date(collector.failure.sinceMs).toISOString()}: ${collector.failure.message}`]),
     ...(ledgerFailure === null ? [] : [`the ledger takes no entries: ${ledgerFailure.message}`]),

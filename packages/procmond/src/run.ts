@@ -65,7 +65,10 @@ export async function run(options: RunOptions): Promise<void> {
   });
   const refusals = createRefusalLog((data) => recordRefusal(stores.ledger, log, data));
   const daemon: Daemon = { log, lock, watch, servers, refusals, ...stores };
-  if (options.once) return finish(daemon, 'once', await scanOnce(watch));
+  if (options.once) {
+    await source.prepare?.();
+    return finish(daemon, 'once', await scanOnce(watch));
+  }
   const context: AnswerContext = { ...stores, version: VERSION, watch, privileges };
   servers.push(...(await openSockets(loaded, paths, context, refusals)));
   listenForStop({

@@ -16,6 +16,8 @@ export type SecretNames = {
   readonly mayEndAt: (text: string, end: number) => boolean;
   /** The kind of the name that is `text` from `start` to `end`, or null where it names no secret. */
   readonly kindOf: (text: string, start: number, end: number) => SecretKind | null;
+  /** What every name of a secret ends in, in lower case and without the signs between its words. */
+  readonly ends: readonly string[];
 };
 
 const KINDS: Readonly<Record<SecretKind, readonly string[]>> = {
@@ -50,10 +52,12 @@ export function createSecretNames(extra: readonly string[]): SecretNames {
   const extras = new Set(extra.map((name) => wordsOf(name).join('')));
   const kinds = new Map<string, SecretKind>([...extras].map((name) => [name, 'value']));
   for (const [kind, words] of entriesOf(KINDS)) for (const word of words) if (!kinds.has(word)) kinds.set(word, kind);
-  const endings = endingsOf([...kinds.keys(), NPM_AUTH]);
+  const ends = [...kinds.keys(), NPM_AUTH];
+  const endings = endingsOf(ends);
   const remembered = new Map<string, SecretKind | null>();
   const mayEndAt: SecretNames['mayEndAt'] = (text, end) => mayEnd(endings, text, end);
   return {
+    ends,
     mayEndAt,
     kindOf: (text, start, end) => {
       if (!mayEndAt(text, end)) return null;

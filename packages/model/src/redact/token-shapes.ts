@@ -26,8 +26,12 @@ const FIRST = 1;
 const PARTS = 2;
 const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => (isAlphanumeric(code) ? 0 : PARTS) | (isFirst(code) ? FIRST : 0));
 
-/** The first two characters of every shape. */
-const BEGINNINGS = endingsOf([...SHAPES.map(({ prefix }) => prefix.slice(0, 2)), 'ey']);
+/** What a web token begins with: a brace and a quote in base64. */
+const WEB_TOKEN = 'eyJ';
+/** The first three characters of every shape. */
+export const TOKEN_STARTS: readonly string[] = [...SHAPES.map(({ prefix }) => prefix.slice(0, 3)), WEB_TOKEN];
+/** The first two. */
+const BEGINNINGS = endingsOf(TOKEN_STARTS.map((start) => start.slice(0, 2)));
 
 function isFirst(code: number): boolean {
   return code === SMALL_E || SHAPES_BY_FIRST.has(code);
@@ -51,7 +55,7 @@ export function findTokens(found: Found): void {
 
 /** Where the token that begins here ends; `at` where none does. What was looked at in vain is not looked at again. */
 function tokenEnd(found: Found, at: number, code: number): number {
-  if (code === SMALL_E && found.text.startsWith('eyJ', at)) return webTokenEnd(found, at);
+  if (code === SMALL_E && found.text.startsWith(WEB_TOKEN, at)) return webTokenEnd(found, at);
   for (const { prefix, least, dashes } of SHAPES_BY_FIRST.get(code) ?? []) {
     if (!found.text.startsWith(prefix, at)) continue;
     const from = at + prefix.length;
@@ -66,7 +70,7 @@ function tokenEnd(found: Found, at: number, code: number): number {
 /** Three parts in base64url with dots between, of which two begin like JSON. Without the third it is still one. */
 function webTokenEnd(found: Found, at: number): number {
   const head = runEnd(found, at, true);
-  if (!found.text.startsWith('.eyJ', head) || head - at < 8) return head;
+  if (!found.text.startsWith(`.${WEB_TOKEN}`, head) || head - at < 8) return head;
   const body = runEnd(found, head + 1, true);
   if (body - head < 8) return body;
   const end = found.text.startsWith('.', body) ? runEnd(found, body + 1, true) : body;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
 import { createTestSource, nativeCalls } from './fixtures/test-source.fixture.ts';
 import type { ProcCalls } from './proc-files.ts';
-import type { Redact } from './process-image.ts';
+import type { Redact } from './process-details.ts';
 import type { ProcessSource } from './process-source.ts';
 
 let crew: Crew;

@@ -13,8 +13,8 @@ import { readKernelConstants } from './kernel-constants.ts';
 import { newlyMet, NOT_HELD, type KnownProcess } from './known-process.ts';
 import { createProcFiles, numberOf, type ProcCalls } from './proc-files.ts';
 import { statusOf, WITHHELD_LAYOUT, ZOMBIE } from './proc-stat.ts';
-import { createExecutableReader } from './process-details.ts';
-import { hasOtherOwner, type Redact } from './process-image.ts';
+import { createArgumentsReader, createExecutableReader, type Redact } from './process-details.ts';
+import { hasOtherOwner } from './process-image.ts';
 import type { ProcessSource } from './process-source.ts';
 import { createSurroundingsReader } from './process-surroundings.ts';
 import { readDetails, wantedOf, type DetailsReader } from './read-details.ts';
@@ -90,7 +90,7 @@ function createState({ openFileLimit, argvLimitBytes, redact, native, now = Date
     users: createUserNames(),
     readExecutable: createExecutableReader(),
     readSurroundings: createSurroundingsReader(),
-    redact,
+    readArguments: createArgumentsReader(redact),
     kernel: readKernelConstants(),
     files,
     reader,

@@ -5,7 +5,7 @@
 import { SentinelError } from '@sentineld/model/error';
 import { createPortableSource, type PortableSource } from './portable-source.ts';
 import { nameOf, numberOrNull, pathOf, statusOfWord, textOrNull, type Listing, type PortableRow } from './portable-row.ts';
-import type { Redact } from './process-image.ts';
+import type { Redact } from './process-details.ts';
 
 /** What ps-list says of a process; the fields that are read. */
 export type PsListRow = {

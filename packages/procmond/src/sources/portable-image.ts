@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { errnoOf } from '@sentineld/model/error';
 import type { ExecutableFile, ProcessImage, Unseen } from '@sentineld/model/process';
 import type { PortableRow } from './portable-row.ts';
-import type { Redact } from './process-image.ts';
+import type { Redact } from './process-details.ts';
 
 /** The file of this path as it is now, or why it cannot be seen. */
 export type FileLook = { readonly file: ExecutableFile | null; readonly reason: string };

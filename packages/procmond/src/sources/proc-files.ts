@@ -56,6 +56,11 @@ export function numberOf({ numbers }: ProcFiles, place: number, more = 0): numbe
   return numbers[place + more] ?? 0;
 }
 
+/** A number that names a user or a group, as a small integer: V8 keeps others, and what an array of doubles gives, in an object each. */
+export function idOf({ numbers }: ProcFiles, place: number): number {
+  return (numbers[place] ?? 0) >>> 0;
+}
+
 /** Whether a number is an errno which says that the process has ended, or has no such thing. */
 export function isNothing(number: number): boolean {
   return number === -ENOENT || number === -ESRCH;

@@ -34,6 +34,8 @@ const CLOSE = 41;
 const MINUS = 45;
 const SPACE = 32;
 const LAST_FIELD = 48;
+/** A pid has at most seven digits and a name 64 bytes (proc_task_name() of fs/proc/array.c); with room to spare. */
+const NAME_END_LIMIT = 127;
 /** The fields that `store` takes, by number; the others, more than half of a line, are stepped over. */
 const IS_USED: Uint8Array = Uint8Array.from({ length: LAST_FIELD + 1 }, (_, field) =>
   [4, 6, 7, 9, 14, 15, 20, 22, 23, 24, 26, 28, 45, 47, 48].includes(field) ? 1 : 0,
@@ -48,7 +50,7 @@ export function emptyProcStat(): ProcStat {
 
 /** Parses `length` bytes of `bytes` into `into`. False where it is not a stat line (cut, or empty because the process is gone). */
 export function parseProcStat(bytes: Uint8Array, length: number, into: ProcStat): boolean {
-  let close = length - 1;
+  let close = Math.min(length - 1, NAME_END_LIMIT);
   while (close > 0 && bytes[close] !== CLOSE) close--;
   let open = 0;
   while (open < close && bytes[open] !== OPEN) open++;

@@ -6,10 +6,12 @@ import { decodeHostBytes, encodeHostText } from '@sentineld/model/host-text';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { constants } from 'node:os';
+import { createRedactor } from '@sentineld/model/redact';
 import { NUMBER, SECTION, WANT } from '@sentineld/native/process-files';
+import { redactNothing } from './fixtures/test-source.fixture.ts';
 import { createProcFiles, readBelow, type ProcFiles } from './proc-files.ts';
 import {
-  argumentsOf,
+  createArgumentsReader,
   createExecutableReader,
   isExecutableDeleted,
   loginUserOf,
@@ -77,33 +79,65 @@ describe('splitArguments', () => {
   });
 });
 
-describe('argumentsOf', () => {
-  const readFrom = (directory: string, limit: number): Arguments => argumentsOf(filesOf(directory, WANT.cmdline, limit));
+describe('createArgumentsReader', () => {
+  const readFrom = (directory: string, limit: number): Arguments =>
+    createArgumentsReader(redactNothing)(filesOf(directory, WANT.cmdline, limit));
   const read = (content: Uint8Array | string, limit: number): Arguments => {
     writeFileSync(join(base, 'cmdline'), content);
     return readFrom(base, limit);
   };
 
   it('keeps what is as long as the limit, and says where something longer was cut', () => {
-    expect(read('abc\0de\0', 7)).toEqual({ argv: ['abc', 'de'], unseen: null });
-    expect(read('abc\0de\0', 6)).toEqual({ argv: ['abc', 'de'], unseen: { field: 'argv', reason: 'cut at 6 bytes' } });
-    expect(read('abc\0de\0', 3)).toEqual({ argv: ['abc'], unseen: { field: 'argv', reason: 'cut at 3 bytes' } });
-    expect(read('', 3)).toEqual({ argv: [], unseen: null });
+    expect(read('abc\0de\0', 7)).toEqual({ argv: ['abc', 'de'], redacted: 0, unseen: null });
+    expect(read('abc\0de\0', 6)).toEqual({ argv: ['abc', 'de'], redacted: 0, unseen: { field: 'argv', reason: 'cut at 6 bytes' } });
+    expect(read('abc\0de\0', 3)).toEqual({ argv: ['abc'], redacted: 0, unseen: { field: 'argv', reason: 'cut at 3 bytes' } });
+    expect(read('', 3)).toEqual({ argv: [], redacted: 0, unseen: null });
   });
 
   it('cuts in the middle of a letter without losing its bytes', () => {
-    expect(read('aü\0', 2)).toEqual({ argv: [decodeHostBytes(Buffer.of(0x61, 0xc3))], unseen: expect.anything() });
+    expect(read('aü\0', 2)).toEqual({ argv: [decodeHostBytes(Buffer.of(0x61, 0xc3))], redacted: 0, unseen: expect.anything() });
   });
 
   it('says why there are none', () => {
-    expect(readFrom(join(base, 'none'), 7)).toEqual({ argv: null, unseen: { field: 'argv', reason: 'ENOENT' } });
+    expect(readFrom(join(base, 'none'), 7)).toEqual({ argv: null, redacted: 0, unseen: { field: 'argv', reason: 'ENOENT' } });
     mkdirSync(join(base, 'cmdline'));
-    expect(readFrom(base, 7)).toEqual({ argv: null, unseen: { field: 'argv', reason: 'EISDIR' } });
+    expect(readFrom(base, 7)).toEqual({ argv: null, redacted: 0, unseen: { field: 'argv', reason: 'EISDIR' } });
   });
 
   it('reads those of this process', () => {
     const expected = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1);
-    expect(readFrom('/proc/self', 131_072)).toEqual({ argv: expected, unseen: null });
+    expect(readFrom('/proc/self', 131_072)).toEqual({ argv: expected, redacted: 0, unseen: null });
+  });
+
+  it('makes the same of arguments whether they are clean or not', () => {
+    const isClean = (bytes: Uint8Array, start: number, end: number): boolean => bytes.subarray(start, end).every((byte) => byte < 128);
+    const files = createProcFiles(64, null);
+    const reader = createArgumentsReader(Object.assign((argv: readonly string[]) => ({ argv, redacted: 0 }), { isClean }));
+    const put = (text: string): Arguments => {
+      files.numbers[NUMBER.cmdline] = files.buffer.write(text, SECTION.cmdline, 'latin1');
+      return reader(files);
+    };
+    const text = fc.array(fc.constantFrom('app', 'appl', '-v', '', '\0', 'ä', 'x'), { maxLength: 8 }).map((parts) => parts.join('\0'));
+    fc.assert(
+      fc.property(text, (given) => {
+        expect(put(given).argv).toEqual(splitArguments(Buffer.from(given, 'latin1')));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('gives the same text and the same list again where nothing is taken out of them', () => {
+    const reader = createArgumentsReader(createRedactor({ enabled: true, names: [], patterns: [] }));
+    const readArgv = (content: string): readonly string[] => {
+      writeFileSync(join(base, 'cmdline'), content);
+      return reader(filesOf(base, WANT.cmdline)).argv ?? [];
+    };
+    const first = readArgv('app\0-v\0');
+    expect(first).toEqual(['app', '-v']);
+    expect(readArgv('app\0-v\0')).toBe(first);
+    expect(readArgv('app\0--token=a-secret\0')).toEqual(['app', '--token=[redacted]']);
+    expect(readArgv('app\0-v\0')).toBe(first);
+    expect(readArgv('app\0-v\0-x\0')).toEqual(['app', '-v', '-x']);
   });
 });
 

@@ -8,7 +8,8 @@ import { decodeHostBytes, decodeHostLatin1, encodeHostText } from '@sentineld/mo
 import type { ExecutableFile, Unseen } from '@sentineld/model/process';
 import { NUMBER, SECTION } from '@sentineld/native/process-files';
 import { createByteCache } from './byte-cache.ts';
-import { isNothing, numberOf, type ProcFiles } from './proc-files.ts';
+import { idOf, isNothing, numberOf, type ProcFiles } from './proc-files.ts';
+import { isText } from './proc-stat.ts';
 
 const DELETED_SUFFIX = ' (deleted)';
 /** Bytes of paths of executables that are remembered: far more than a host runs. */
@@ -115,15 +116,56 @@ export function isExecutableDeleted(base: string): boolean | null {
   }
 }
 
-export type Arguments = { readonly argv: readonly string[] | null; readonly unseen: Unseen | null };
+export type Arguments = { readonly argv: readonly string[] | null; readonly redacted: number; readonly unseen: Unseen | null };
 
-/** Of /proc/PID/cmdline. The section ends with the buffer; all of it but the last byte is kept at most. */
-export function argumentsOf(files: ProcFiles): Arguments {
-  const length = numberOf(files, NUMBER.cmdline);
-  if (length < 0) return { argv: null, unseen: withheld('argv', length) };
-  const limit = files.buffer.length - SECTION.cmdline - 1;
-  const argv = splitArguments(files.buffer, SECTION.cmdline, SECTION.cmdline + Math.min(length, limit));
-  return { argv, unseen: length > limit ? { field: 'argv', reason: `cut at ${limit} bytes` } : null };
+/** Takes secrets out of arguments and counts them. */
+export type Redact = ((argv: readonly string[]) => { readonly argv: readonly string[]; readonly redacted: number }) & {
+  /** Whether arguments, by their bytes, are ASCII and hold no secret. Not to be asked where it is not there. */
+  readonly isClean?: (bytes: Uint8Array, start: number, end: number) => boolean;
+};
+
+/** Of /proc/PID/cmdline, without their secrets. `redacted` counts those. */
+export type ArgumentsReader = (files: ProcFiles) => Arguments;
+
+/**
+ * A reader of arguments. The section ends with the buffer; all of it but the last byte is kept at most. What needs no
+ * redaction may be the same text as in the process before: programs are started with many arguments that are alike.
+ */
+export function createArgumentsReader(redact: Redact): ArgumentsReader {
+  let before: readonly string[] = [];
+  return (files) => {
+    const length = numberOf(files, NUMBER.cmdline);
+    if (length < 0) return { argv: null, redacted: 0, unseen: withheld('argv', length) };
+    const limit = files.buffer.length - SECTION.cmdline - 1;
+    const unseen: Unseen | null = length > limit ? { field: 'argv', reason: `cut at ${limit} bytes` } : null;
+    const end = SECTION.cmdline + Math.min(length, limit);
+    if (redact.isClean?.(files.buffer, SECTION.cmdline, end) !== true) {
+      const { argv, redacted } = redact(splitArguments(files.buffer, SECTION.cmdline, end));
+      return { argv, redacted, unseen };
+    }
+    before = splitLike(before, files.buffer, SECTION.cmdline, end);
+    return { argv: before, redacted: 0, unseen };
+  };
+}
+
+/** As splitArguments, of what is ASCII; arguments of `before` that are the same in their places are taken, and where all are it itself. */
+function splitLike(before: readonly string[], bytes: Buffer, start: number, end: number): readonly string[] {
+  const argv: string[] = [];
+  let isSame = true;
+  for (let at = start; at < end;) {
+    const known = before[argv.length] ?? '';
+    let stop = at + known.length;
+    if (stop <= end && (stop === end || bytes[stop] === 0) && isText(bytes, at, stop, known)) {
+      argv.push(known);
+    } else {
+      stop = at;
+      while (stop < end && bytes[stop] !== 0) stop++;
+      argv.push(bytes.toString('latin1', at, stop));
+      isSame = false;
+    }
+    at = stop + 1;
+  }
+  return isSame && argv.length === before.length ? before : argv;
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;
@@ -185,8 +227,7 @@ export type RealOwner = { readonly uid: number | null; readonly gid: number | nu
 
 /** As the kernel told it, or out of /proc/PID/status, where a name cannot make a line: the kernel escapes line ends in it. */
 export function realOwnerOf(files: ProcFiles): RealOwner {
-  if (numberOf(files, NUMBER.real) === 0)
-    return { uid: numberOf(files, NUMBER.realUid), gid: numberOf(files, NUMBER.realGid), unseen: null };
+  if (numberOf(files, NUMBER.real) === 0) return { uid: idOf(files, NUMBER.realUid), gid: idOf(files, NUMBER.realGid), unseen: null };
   const length = numberOf(files, NUMBER.status);
   if (length < 0) return { uid: null, gid: null, unseen: isNothing(length) ? null : withheld('owner', length) };
   const end = SECTION.status + length;

@@ -6,23 +6,20 @@ import { NAMESPACE_KINDS, type ExecutableFile, type ProcessImage, type Unseen } 
 import { NUMBER, WANT } from '@sentineld/native/process-files';
 import type { KernelConstants } from './kernel-constants.ts';
 import type { KnownProcess } from './known-process.ts';
-import { numberOf, type ProcFiles } from './proc-files.ts';
+import { idOf, numberOf, type ProcFiles } from './proc-files.ts';
 import { isKernelThread, type ProcStat } from './proc-stat.ts';
 import {
-  argumentsOf,
   loginUserOf,
   NO_EXECUTABLE,
   readOwner,
   realOwnerOf,
   type Arguments,
+  type ArgumentsReader,
   type Executable,
   type ExecutableReader,
 } from './process-details.ts';
 import { TRIMMED, type Surroundings, type SurroundingsReader } from './process-surroundings.ts';
 import type { UserNames } from './user-names.ts';
-
-/** Takes secrets out of arguments and counts them. */
-export type Redact = (argv: readonly string[]) => { readonly argv: readonly string[]; readonly redacted: number };
 
 /** What an image is read with and from. */
 export type ImageReader = {
@@ -32,7 +29,7 @@ export type ImageReader = {
   readonly users: UserNames;
   readonly readExecutable: ExecutableReader;
   readonly readSurroundings: SurroundingsReader;
-  readonly redact: Redact;
+  readonly readArguments: ArgumentsReader;
 };
 
 /** What an image is made of beside `stat`; where a process runs may be left out. */
@@ -46,22 +43,21 @@ export function imageOf(reader: ImageReader, process: KnownProcess, wants: numbe
   const ofKernel = isKernelThread(stat);
   const noImage = ofKernel || process.isZombie;
   const executable = noImage ? NO_EXECUTABLE : reader.readExecutable(files, `/proc/${process.pid}`);
-  const given = noImage ? NO_ARGUMENTS : argumentsOf(files);
-  const { argv, redacted } = given.argv === null ? WITHHELD_ARGUMENTS : reader.redact(given.argv);
+  const given = noImage ? NO_ARGUMENTS : reader.readArguments(files);
   const real = realOwnerOf(files);
   const where = (wants & WANT_SURROUNDINGS) === 0 ? TRIMMED : reader.readSurroundings(files, noImage);
-  const userId = numberOf(files, NUMBER.uid);
+  const userId = idOf(files, NUMBER.uid);
   return {
     ppid: process.ppid,
     name: process.name,
     exe: runningFile(process.image.exe, executable),
     exeDeleted: executable.deleted,
-    argv,
-    redacted,
+    argv: given.argv,
+    redacted: given.redacted,
     startTimeMs: kernel.bootTimeMs + Math.round((process.startTicks * 1000) / kernel.ticksPerSecond),
     userId,
     userName: reader.users.nameOf(userId),
-    groupId: numberOf(files, NUMBER.gid),
+    groupId: idOf(files, NUMBER.gid),
     realUserId: real.uid,
     realGroupId: real.gid,
     loginUserId: loginUserOf(files),
@@ -75,8 +71,7 @@ export function imageOf(reader: ImageReader, process: KnownProcess, wants: numbe
   };
 }
 
-const NO_ARGUMENTS: Arguments = { argv: [], unseen: null };
-const WITHHELD_ARGUMENTS = { argv: null, redacted: 0 } as const;
+const NO_ARGUMENTS: Arguments = { argv: [], redacted: 0, unseen: null };
 const ALL_SEEN: readonly Unseen[] = [];
 
 function unseenOf(exe: Unseen | null, argv: Unseen | null, owner: Unseen | null, where: Surroundings): readonly Unseen[] {
