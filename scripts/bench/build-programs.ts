@@ -37,10 +37,12 @@ export function linkSqliteDriver(run: Run): void {
   symlinkSync(realpathSync(join(REPOSITORY, 'packages/store/node_modules/better-sqlite3')), join(modules, 'better-sqlite3'));
 }
 
-/** The path of `scripts/bench/NAME.c`, built; null where there is no gcc. Throws where it does not compile. */
-export function compileProgram(run: Run, name: string): string | null {
+/** The path of `scripts/bench/NAME.c`, built with these flags as well; null where there is no gcc. Throws where it does not compile. */
+export function compileProgram(run: Run, name: string, flags: readonly string[] = []): string | null {
   const program = join(run.directory, name);
-  const { status, error, stderr } = spawnSync('gcc', ['-O2', '-o', program, join(import.meta.dirname, `${name}.c`)], { encoding: 'utf8' });
+  const { status, error, stderr } = spawnSync('gcc', ['-O2', ...flags, '-o', program, join(import.meta.dirname, `${name}.c`)], {
+    encoding: 'utf8',
+  });
   if (error !== undefined && 'code' in error && error.code === 'ENOENT') return null;
   if (status !== 0) throw new Error(`gcc could not build ${name}.c: ${error?.message ?? stderr}`);
   return program;

@@ -49,6 +49,7 @@ function costs(): string[] {
     ...table(
       ['procmond', 'figure'],
       [
+        ['watched for', show(soaked('minutes'), ' minutes')],
         ['processes on the machine', show(soaked('processes'), '')],
         ['of these start and end each second', show(soaked('startedPerSecond'), '')],
         ['CPU, of one core', show(soaked('cpuPercent'), ' %')],

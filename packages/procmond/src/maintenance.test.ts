@@ -27,8 +27,7 @@ function create(reports: readonly (Report | Error)[], mayDelete = true) {
         return next;
       },
     },
-    ageMs: 100,
-    sizeBytes: 200,
+    limits: () => ({ ageMs: 100, sizeBytes: 200 }),
     trustedNow: () => 300,
     mayDelete: () => mayDelete,
     record: (event) => recorded.push(event),

@@ -15,8 +15,8 @@ const SLICE_MS = 50;
 
 export type MaintenanceOptions = {
   readonly events: Pick<EventsWriter, 'maintain'>;
-  readonly ageMs: number;
-  readonly sizeBytes: number;
+  /** Asked anew each time. */
+  readonly limits: () => { readonly ageMs: number; readonly sizeBytes: number };
   /** Milliseconds since 1970 as far as they are believed. */
   readonly trustedNow: () => number;
   /** False while storage is paused for another reason than want of room. */
@@ -34,8 +34,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
   /** One slice; true where there is more to do. */
   const slice = (): boolean => {
     if (!options.mayDelete()) return false;
-    const { ageMs, sizeBytes } = options;
-    const report = options.events.maintain({ ageMs, sizeBytes, nowMs: options.trustedNow(), maxRows: SLICE_ROWS, maxMs: SLICE_MS });
+    const report = options.events.maintain({ ...options.limits(), nowMs: options.trustedNow(), maxRows: SLICE_ROWS, maxMs: SLICE_MS });
     for (const [table, rows] of Object.entries(report.deletedByTable)) deleted.set(table, (deleted.get(table) ?? 0) + rows);
     freedPages += report.pagesFreed;
     if (report.more || deleted.size === 0) return report.more;

@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { openConnection } from '@sentineld/runtime/ipc/client';
+import { askOnce, openConnection } from '@sentineld/runtime/ipc/client';
 import { parseThreadStatus, SYS_PTRACE_MASK, threadPrivileges } from '@sentineld/runtime/lifecycle/privileges';
 import { VERSION } from '@sentineld/runtime/version';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -190,6 +190,40 @@ describe.skipIf(!isBuilt)('procmond (needs the built program)', () => {
         peer: { pid: process.pid, uid: process.getuid?.() },
         reason: expect.stringContaining('rules'),
       });
+    },
+  );
+
+  it.skipIf(!canRun)(
+    'loads its configuration again on SIGHUP, as a whole or not at all, and records it (needs the right to give up rights)',
+    async () => {
+      const file = join(directory, 'config.yaml');
+      writeFileSync(file, 'collection: {interval: 30s}\n', { mode: 0o644 });
+      const child = spawn(process.execPath, [PROGRAM, 'run', '--state-dir', state, '--config', file], { env: env(), stdio: 'ignore' });
+      running.push(child);
+      const socket = join(state, 'run', 'procmond', 'procmond.sock');
+      await expect.poll(() => existsSync(socket), { timeout: 15_000 }).toBe(true);
+      const loads = (): readonly Record<string, unknown>[] =>
+        ledgerEntries()
+          .filter(({ action }) => action === 'config_load')
+          .map(({ data }) => data);
+      const hangUp = async (text: string): Promise<Record<string, unknown> | undefined> => {
+        const before = loads().length;
+        writeFileSync(file, text);
+        child.kill('SIGHUP');
+        await expect.poll(() => loads().length, { timeout: 15_000 }).toBe(before + 1);
+        return loads().at(-1);
+      };
+      expect(await hangUp('collection: {interval: 500ms, argv_limit: 8KiB}\n')).toMatchObject({
+        applied: ['collection.interval'],
+        needs_restart: ['collection.argv_limit'],
+        config_files: [file],
+      });
+      expect(await askOnce(socket, { request: 'health' })).toMatchObject({ intervalMs: 500 });
+      expect(await hangUp('collection: {interval: 1ms}\n')).toMatchObject({
+        error: expect.stringContaining('collection.interval'),
+        applied: [],
+      });
+      expect(await askOnce(socket, { request: 'health' })).toMatchObject({ intervalMs: 500 });
     },
   );
 });

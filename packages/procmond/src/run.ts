@@ -5,6 +5,7 @@ import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import { createRedactor } from '@sentineld/model/redact';
 import type { Request } from '@sentineld/model/request';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
+import { reloadConfig } from '@sentineld/runtime/config/reload';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
 import { createRefusalLog, type RefusalLog, type RefusalRecord } from '@sentineld/runtime/ipc/refusal-log';
@@ -14,7 +15,7 @@ import { keepSmall } from '@sentineld/runtime/lifecycle/node-flags';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
 import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
 import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
-import { createLogger, type Logger } from '@sentineld/runtime/log/logger';
+import { createLogger, type AdjustableLogger, type Logger } from '@sentineld/runtime/log/logger';
 import { VERSION } from '@sentineld/runtime/version';
 import { openEventsWriter, type EventsWriter } from '@sentineld/store/events/writer';
 import { openLedgerWriter, type LedgerWriter } from '@sentineld/store/ledger/writer';
@@ -22,7 +23,7 @@ import { answer, type AnswerContext } from './answers.ts';
 import { readHostFacts } from './host-facts.ts';
 import { settlePrivileges, type SettledPrivileges } from './settle-privileges.ts';
 import { createProcessSource } from './sources/platform-source.ts';
-import { createWatch, type Watch } from './watch.ts';
+import { createWatch, LIVE_SETTINGS, type Watch } from './watch.ts';
 
 export type RunOptions = LoadOptions & {
   readonly once: boolean;
@@ -50,10 +51,12 @@ export async function run(options: RunOptions): Promise<void> {
     redact,
     native: privileges.native,
   });
+  const settings: Settings = { loaded };
   const servers: SocketServer[] = [];
   const watch = createWatch({
     ...stores,
     loaded,
+    current: () => settings.loaded.config,
     paths,
     privileges,
     log,
@@ -73,11 +76,36 @@ export async function run(options: RunOptions): Promise<void> {
   servers.push(...(await openSockets(loaded, paths, context, refusals)));
   listenForStop({
     watchParent: options.supervised,
+    onHangup: () => reload(options, settings, stores.ledger, log),
     onStop: (reason) => void finish(daemon, reason, 0),
   });
   watch.start();
   keepSmall();
   privileges.native?.notify('READY=1');
+}
+
+/** What holds now. */
+type Settings = { loaded: LoadedConfig };
+
+/** Reads the configuration again; whatever is wrong with it leaves everything as it is. */
+function reload(options: RunOptions, settings: Settings, ledger: LedgerWriter, log: AdjustableLogger): void {
+  const record = (data: Readonly<Record<string, unknown>>): void => {
+    log.warn(data, 'config.reload');
+    try {
+      ledger.append('procmond', [{ action: 'config_load', data }]);
+    } catch (cause) {
+      log.error({ error: messageOf(cause) }, 'ledger.append_failed');
+    }
+  };
+  try {
+    const { loaded, applied, needsRestart } = reloadConfig(options, settings.loaded, LIVE_SETTINGS);
+    settings.loaded = loaded;
+    log.level = loaded.config.log.level;
+    record({ config_hash: loaded.hash, config_files: loaded.files, applied, needs_restart: needsRestart });
+  } catch (cause) {
+    const why = cause instanceof SentinelError ? cause.why : '';
+    record({ error: messageOf(cause), why, applied: [], needs_restart: [] });
+  }
 }
 
 /** Prints one scan; gives the exit status. */

@@ -80,7 +80,13 @@ vi.mock('./events/open-events.ts', () => ({
 const { settlePrivileges } = await import('./settle-privileges.ts');
 
 const paths = statePaths('/state');
-const loaded: LoadedConfig = { config: { ...DEFAULTS, state_dir: '/state' }, origins: new Map(), files: ['/etc/x.yaml'], hash: 'h' };
+const loaded: LoadedConfig = {
+  config: { ...DEFAULTS, state_dir: '/state' },
+  origins: new Map(),
+  files: ['/etc/x.yaml'],
+  hash: 'h',
+  environment: {},
+};
 const settle = (wantsEvents = true) => settlePrivileges({ loaded, paths, programArguments: ['run', '--once'], wantsEvents });
 const steps = (): unknown[] => world.calls.map(([name]) => name);
 

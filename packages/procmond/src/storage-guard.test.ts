@@ -17,7 +17,7 @@ function create() {
   };
   const recorded: AuditEvent[] = [];
   const guard = createStorageGuard({
-    walLimitBytes: 64 * MIB,
+    walLimitBytes: () => 64 * MIB,
     walBytes: () => world.walBytes,
     checkpoint: () => {
       world.checkpoints++;
@@ -26,7 +26,6 @@ function create() {
       return { walBytes: world.walBytes };
     },
     readers: () => world.readers,
-    checkpointFailure: () => world.failure,
     ledgerIsFull: () => world.ledgerIsFull,
     record: (event) => recorded.push(event),
     nowMs: () => world.nowMs,
@@ -78,7 +77,10 @@ describe('a log that grows', () => {
 describe('a checkpoint that failed', () => {
   it('pauses storage until one succeeds', () => {
     const { guard, world, recorded } = create();
+    guard.check();
+    expect(world.checkpoints).toBe(0);
     world.failure = 'the disk does not sync';
+    world.nowMs += 5000;
     expect(() => guard.check()).toThrow('the disk does not sync');
     expect(guard.pause()).toMatchObject({ kind: 'disk_error', reason: 'the disk does not sync' });
     world.failure = null;

@@ -8,17 +8,17 @@ import type { AuditEvent } from '@sentineld/model/audit';
 import { formatSize } from '@sentineld/runtime/config/quantity';
 
 const NO_ROOM = /^(SQLITE_FULL|ENOSPC|EDQUOT)/;
+/** So often the log is moved into the database: that is when it shows that the disk does not take what it said it took. */
+const LOOK_MS = 5000;
 const DISK_ERROR = /^(SQLITE_IOERR|EIO|EROFS)/;
 
 export type LogReader = { readonly pid: number; readonly name: string };
 
 export type StorageGuardOptions = {
-  readonly walLimitBytes: number;
+  readonly walLimitBytes: () => number;
   readonly walBytes: () => number;
-  /** Moves what it can out of the log and says how large that is now. */
+  /** Moves what it can out of the log and says how large that is now. Throws where the disk fails. */
   readonly checkpoint: () => { readonly walBytes: number };
-  /** Why the last checkpoint failed; null where it did not. */
-  readonly checkpointFailure: () => string | null;
   /** Who reads the database now, except for this process. */
   readonly readers: () => readonly LogReader[];
   /** True while the ledger has only its reserve left to write to. */
@@ -47,6 +47,19 @@ export function createStorageGuard(options: StorageGuardOptions): StorageGuard {
     pause = { kind, reason, sinceMs: isNew ? options.nowMs() : (pause?.sinceMs ?? options.nowMs()) };
     if (isNew) options.record({ action: 'storage_pause', data: { kind, reason } });
   };
+  let lookedMs = options.nowMs();
+  /** The size of the log, after a checkpoint where it is large or none was made for a while. */
+  const look = (walBytes: number): number => {
+    const isDue = pause !== null || Math.abs(options.nowMs() - lookedMs) >= LOOK_MS;
+    if (!isDue && walBytes <= options.walLimitBytes()) return walBytes;
+    lookedMs = options.nowMs();
+    try {
+      return options.checkpoint().walBytes;
+    } catch (cause) {
+      begin('disk_error', messageOf(cause));
+      throw cause;
+    }
+  };
   return {
     check: () => {
       if (options.ledgerIsFull()) {
@@ -54,16 +67,9 @@ export function createStorageGuard(options: StorageGuardOptions): StorageGuard {
         begin('no_room', message);
         throw new SentinelError('state.unusable', { message, hint: 'make space on its file system' });
       }
-      const failure = options.checkpointFailure();
-      if (failure !== null) {
-        begin('disk_error', failure);
-        // Nothing more is stored until one succeeds.
-        options.checkpoint();
-      }
-      if (options.walBytes() <= options.walLimitBytes) return;
-      const { walBytes } = options.checkpoint();
-      if (walBytes <= options.walLimitBytes) return;
-      const message = logHeldSentence(walBytes, options.walLimitBytes, options.readers());
+      const walBytes = look(options.walBytes());
+      if (walBytes <= options.walLimitBytes()) return;
+      const message = logHeldSentence(walBytes, options.walLimitBytes(), options.readers());
       begin('log_held', message);
       throw new SentinelError('state.held', {
         message,

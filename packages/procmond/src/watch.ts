@@ -9,6 +9,7 @@ import type { ScanCompleted } from '@sentineld/model/scan';
 import type { Config } from '@sentineld/runtime/config/config';
 import type { LoadedConfig } from '@sentineld/runtime/config/load';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
+import { collectGarbage } from '@sentineld/runtime/lifecycle/node-flags';
 import type { Logger } from '@sentineld/runtime/log/logger';
 import type { EventsWriter } from '@sentineld/store/events/writer';
 import type { LedgerWriter } from '@sentineld/store/ledger/writer';
@@ -26,12 +27,26 @@ import { watchLoop, type LoopWatch } from './loop-watch.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import type { SettledPrivileges } from './settle-privileges.ts';
 import type { ProcessSource } from './sources/process-source.ts';
+import { createTidy } from './tidy.ts';
 import { createStorageGuard, type StorageGuard } from './storage-guard.ts';
+
+/** Keys of the configuration that take effect without a restart. */
+export const LIVE_SETTINGS: ReadonlySet<string> = new Set([
+  'log.level',
+  'collection.interval',
+  'collection.hash',
+  'storage.retention_age',
+  'storage.retention_size',
+  'storage.wal_limit',
+]);
 
 const GOVERNED_MS = 60_000;
 
 export type WatchOptions = {
+  /** As it was at the start. */
   readonly loaded: LoadedConfig;
+  /** As it is now: LIVE_SETTINGS may change under way. */
+  readonly current: () => Config;
   readonly paths: StatePaths;
   readonly privileges: SettledPrivileges;
   readonly source: ProcessSource;
@@ -53,7 +68,7 @@ export type Watch = {
 };
 
 export function createWatch(options: WatchOptions): Watch {
-  const { loaded, events, ledger, log, source } = options;
+  const { loaded, current, events, ledger, log, source } = options;
   const { collection } = loaded.config;
   const record = recorder(ledger, log);
   const storage = guardStorage(options, record);
@@ -68,12 +83,22 @@ export function createWatch(options: WatchOptions): Watch {
     hashing.pause(state.hashingPaused);
     source.trim(state.enrichmentTrimmed);
   });
-  const intervalMs = (): number => collection.interval * governor.state().intervalFactor;
+  const intervalMs = (): number => current().collection.interval * governor.state().intervalFactor;
   const onScan = (scan: ScanCompleted): void => {
     options.onScan(scan);
-    if (collection.hash) hashing.wake();
+    if (current().collection.hash) hashing.wake();
   };
-  const collector = createCollector({ source, events, ledger, pipeline, storage, log, intervalMs, onScan, onTurn: governor.measure });
+  const tidy = createTidy({
+    memoryBytes: collection.budget.memory,
+    rssBytes: () => process.memoryUsage.rss(),
+    collect: collectGarbage,
+    nowMs: () => performance.now(),
+  });
+  const onTurn = (): void => {
+    tidy();
+    governor.measure();
+  };
+  const collector = createCollector({ source, events, ledger, pipeline, storage, log, intervalMs, onScan, onTurn });
   const maintenance = maintain(options, storage, loop, record);
   return {
     collector,
@@ -95,12 +120,11 @@ export function createWatch(options: WatchOptions): Watch {
   };
 }
 
-function guardStorage({ loaded, paths, events, ledger }: WatchOptions, record: Recorder): StorageGuard {
+function guardStorage({ current, paths, events, ledger }: WatchOptions, record: Recorder): StorageGuard {
   return createStorageGuard({
-    walLimitBytes: loaded.config.storage.wal_limit,
+    walLimitBytes: () => current().storage.wal_limit,
     walBytes: () => events.wal().bytes,
     checkpoint: events.checkpoint,
-    checkpointFailure: events.checkpointFailure,
     readers: () => walReaders(paths.eventsDb),
     ledgerIsFull: () => ledger.isOnReserve(),
     record,
@@ -109,7 +133,7 @@ function guardStorage({ loaded, paths, events, ledger }: WatchOptions, record: R
 }
 
 /** The pipeline, and why there are no events any more where its source broke. */
-function joinEvents({ loaded, privileges, source, redact, events, log }: WatchOptions, queue: EventQueue, storage: StorageGuard) {
+function joinEvents({ loaded, current, privileges, source, redact, events, log }: WatchOptions, queue: EventQueue, storage: StorageGuard) {
   const broken: string[] = [];
   const pipeline = createEventPipeline({
     source: attachEvents(privileges.events, { argvLimitBytes: loaded.config.collection.argv_limit, native: privileges.native }),
@@ -117,7 +141,8 @@ function joinEvents({ loaded, privileges, source, redact, events, log }: WatchOp
     ancestry: createAncestry(source.lookUp),
     redact,
     store: (batch) => events.recordEvents(batch, queue.spillSequence()),
-    mayStore: () => storage.pause() === null,
+    // Between two looks at it the log must not grow without bound either.
+    mayStore: () => storage.pause() === null && events.wal().bytes <= current().storage.wal_limit,
     onStoreFailed: (cause) => {
       storage.failed(cause);
       log.error({ error: messageOf(cause) }, 'events.unstored');
@@ -156,11 +181,11 @@ function hashExecutables(options: WatchOptions): ExecutableHashing {
   });
 }
 
-function maintain({ loaded, events, log }: WatchOptions, storage: StorageGuard, loop: LoopWatch, record: Recorder): Maintenance {
-  const { retention_age: ageMs, retention_size: sizeBytes } = loaded.config.storage;
+function maintain({ current, events, log }: WatchOptions, storage: StorageGuard, loop: LoopWatch, record: Recorder): Maintenance {
+  const limits = () => ({ ageMs: current().storage.retention_age, sizeBytes: current().storage.retention_size });
   // On a full disk deleting is what helps; behind a reader it would only make the log grow.
   const mayDelete = (): boolean => storage.pause()?.kind !== 'log_held';
-  return createMaintenance({ events, ageMs, sizeBytes, trustedNow: loop.trustedNow, mayDelete, record, log });
+  return createMaintenance({ events, limits, trustedNow: loop.trustedNow, mayDelete, record, log });
 }
 
 type Recorder = (event: AuditEvent) => void;

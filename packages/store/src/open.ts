@@ -19,8 +19,6 @@ export type WriterOptions = {
   /** Page cache in KiB; counts in full against the memory of the process. */
   readonly cacheKiB: number;
   readonly migrations: readonly Migration[];
-  /** Pages of the log at which SQLite moves them into the database by itself, without a word where that fails; 0: the owner does. */
-  readonly autoCheckpointPages?: number;
   /** Milliseconds since 1970. */
   readonly clock?: () => number;
 };
@@ -127,7 +125,7 @@ function writerPragmas(options: WriterOptions): readonly Pragma[] {
     ['cache_size', -options.cacheKiB, -options.cacheKiB],
     ['temp_store', 'MEMORY', 2],
     ['mmap_size', 0, 0],
-    ['wal_autocheckpoint', options.autoCheckpointPages ?? 1000, options.autoCheckpointPages ?? 1000],
+    ['wal_autocheckpoint', 1000, 1000],
     ['journal_size_limit', 8 * 1024 * 1024, 8 * 1024 * 1024],
     ['busy_timeout', BUSY_TIMEOUT_MS, BUSY_TIMEOUT_MS],
     ['trusted_schema', 'OFF', 0],

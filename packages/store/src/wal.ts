@@ -19,7 +19,7 @@ export type WalReader = {
 };
 
 /** Beyond it the file is cut once everything in it is in the database; below it the next writes reuse it. */
-const CUT_BYTES = 4 * 1024 * 1024 - 1;
+const CUT_BYTES = 4 * 1024 * 1024;
 
 /** Bytes of the -wal file; 0 where there is none. */
 export function walBytes(dbPath: string): number {

@@ -31,6 +31,8 @@ export type LoadedConfig = {
   readonly files: readonly string[];
   /** SHA-256 of the effective configuration, hex. */
   readonly hash: string;
+  /** The variables that had a say in it, so that it can be loaded again as it was loaded. */
+  readonly environment: Readonly<Record<string, string>>;
 };
 
 const SYSTEM_CONFIG_FILE = '/etc/sentineld/config.yaml';
@@ -40,18 +42,23 @@ const RESOLVED_VARIABLE = 'SENTINELD_RESOLVED_CONFIG';
 
 /** The variable with which a program that replaces itself hands its configuration on: the files may not be readable any more. */
 export function resolvedConfigEnvironment(loaded: LoadedConfig): Readonly<Record<string, string>> {
-  return { [RESOLVED_VARIABLE]: JSON.stringify({ config: loaded.config, files: loaded.files }) };
+  return { [RESOLVED_VARIABLE]: JSON.stringify({ config: loaded.config, files: loaded.files, environment: loaded.environment }) };
 }
 
-const ResolvedSchema: z.ZodType<{ config: Config; files: string[] }> = z.strictObject({ config: ConfigSchema, files: z.array(z.string()) });
+const ResolvedSchema: z.ZodType<{ config: Config; files: string[]; environment: Record<string, string> }> = z.strictObject({
+  config: ConfigSchema,
+  files: z.array(z.string()),
+  environment: z.record(z.string(), z.string()),
+});
 
 /** Loads and checks the configuration. Throws 'config.unreadable' or 'config.invalid' with file, line, key and a way out. */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const environment = options.environment ?? process.env;
   const resolved = environment[RESOLVED_VARIABLE];
   if (resolved !== undefined) {
-    const { config, files } = readResolved(resolved);
-    return { config, origins: new Map(leafKeys(config).map((key) => [key, 'before root was given up'])), files, hash: hashOf(config) };
+    const { config, files, environment: before } = readResolved(resolved);
+    const origins = new Map(leafKeys(config).map((key) => [key, 'before root was given up']));
+    return { config, origins, files, hash: hashOf(config), environment: before };
   }
   const files: string[] = [];
   const settings: Setting[] = [];
@@ -74,7 +81,15 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (home !== null) addFile(join(home, 'sentineld', 'config.yaml'), false);
   if (options.file !== undefined) addFile(options.file, true);
   settings.push(...readEnvironment(environment), ...(options.assignments ?? []).map(parseAssignment));
-  return { ...resolveConfig(settings, environment, options.use), files };
+  return { ...resolveConfig(settings, environment, options.use), files, environment: relevantVariables(environment) };
+}
+
+/** Directories of the user, and settings. */
+function relevantVariables(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && /^(HOME|XDG_CONFIG_HOME|XDG_STATE_HOME|SENTINELD_.*)$/.test(entry[0]),
+  );
+  return Object.fromEntries(entries);
 }
 
 function readResolved(text: string): z.infer<typeof ResolvedSchema> {
@@ -95,7 +110,7 @@ export function resolveConfig(
   settings: readonly Setting[],
   environment: Readonly<Record<string, string | undefined>>,
   use: 'read' | 'write' = 'read',
-): Omit<LoadedConfig, 'files'> {
+): Omit<LoadedConfig, 'files' | 'environment'> {
   const merged: Record<string, unknown> = structuredClone(DEFAULTS);
   const origins = new Map<string, string>(leafKeys(DEFAULTS).map((key) => [key, 'default']));
   for (const setting of settings) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DAEMON_NODE_FLAGS, daemonNodeArguments, hasDaemonFlags, keepSmall } from './node-flags.ts';
+import { collectGarbage, DAEMON_NODE_FLAGS, daemonNodeArguments, hasDaemonFlags, keepSmall } from './node-flags.ts';
 
 describe('daemonNodeArguments', () => {
   it('keeps what was given and adds what is missing, once', () => {
@@ -8,6 +8,12 @@ describe('daemonNodeArguments', () => {
     expect(all).toEqual(['--conditions=source', first, ...DAEMON_NODE_FLAGS.slice(1)]);
     expect(daemonNodeArguments(all)).toEqual(all);
     expect([hasDaemonFlags([]), hasDaemonFlags([first]), hasDaemonFlags(all)]).toEqual([false, false, true]);
+  });
+});
+
+describe('collectGarbage', () => {
+  it('says whether it could', () => {
+    expect(collectGarbage()).toBe(globalThis.gc !== undefined);
   });
 });
 

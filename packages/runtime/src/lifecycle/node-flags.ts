@@ -3,10 +3,11 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
-/** A small young generation, and no threads of V8, each of which has an arena of malloc's. They cost no measurable CPU time. */
+/** A small young generation, no threads of V8, each of which has an arena of malloc's, and collectGarbage(). They cost no measurable CPU time. */
 export const DAEMON_NODE_FLAGS: readonly string[] = [
   '--max-semi-space-size=1',
   '--single-threaded',
+  '--expose-gc',
   '--disable-warning=ExperimentalWarning',
 ];
 
@@ -16,6 +17,16 @@ export const DAEMON_NODE_FLAGS: readonly string[] = [
  */
 export function keepSmall(): void {
   setFlagsFromString('--optimize-for-size');
+}
+
+/**
+ * Frees what is not used any more, at once: V8 would let it grow by half before it looks. Takes some ten milliseconds for
+ * each ten megabytes that are in use. False where Node was started without the flag.
+ */
+export function collectGarbage(): boolean {
+  if (globalThis.gc === undefined) return false;
+  globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  return true;
 }
 
 /** What this Node was given, and what of the flags is missing. */

@@ -7,8 +7,11 @@ import type { LogLevel } from '../config/config.ts';
 
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>;
 
+/** One whose level may be changed while it is used. */
+export type AdjustableLogger = Logger & { level: string };
+
 /** A logger for one program; `component` is on every line. */
-export function createLogger(component: string, level: LogLevel): Logger {
+export function createLogger(component: string, level: LogLevel): AdjustableLogger {
   const destination = pino.destination({ fd: 2, sync: true });
   // A log that cannot be written, on a full disk for instance, is no reason to stop watching.
   destination.on('error', () => undefined);

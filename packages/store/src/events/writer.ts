@@ -3,7 +3,6 @@
  * before. Imported by procmond alone.
  */
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '@sentineld/model/error';
 import type { EventCoverage, ProcessEvent } from '@sentineld/model/process-event';
 import type { Scan } from '@sentineld/model/scan';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
@@ -27,9 +26,6 @@ const OPTIMIZE_EVERY_MS = 86_400_000;
 /** In system_metadata. */
 const SPILL_KEY = 'spill_stored_up_to';
 const TRUSTED_KEY = 'trusted_time_ms';
-/** A log of this size is emptied; a reader that holds it is asked again when it has grown by as much as the second says. */
-const LARGE_LOG_BYTES = 4 * 1024 * 1024;
-const GROWN_BYTES = 1024 * 1024;
 
 export type CollectorRun = {
   readonly startTimeMs: number;
@@ -60,10 +56,11 @@ export type EventsWriter = {
   readonly maintain: (limits: MaintenanceLimits) => MaintenanceReport;
   /** The write-ahead log as it is on disk. */
   readonly wal: () => { readonly bytes: number };
-  /** Moves what it can from the log into the database, and cuts a large log. Waits for nobody. Throws where the disk fails. */
+  /**
+   * Moves what it can from the log into the database, and cuts a large log. Waits for nobody. Throws where the disk fails:
+   * of the checkpoints that SQLite makes by itself nobody is told how they end.
+   */
   readonly checkpoint: () => Checkpoint;
-  /** Why the last checkpoint failed, which is tried after each transaction that leaves a large log; null where it did not. */
-  readonly checkpointFailure: () => string | null;
   /** Bytes of the file without its free pages, and when the oldest and the newest scan in it began; null where there is none. */
   readonly size: () => StoreSize;
   readonly executables: Pick<ExecutableTable, 'pending' | 'recordHash' | 'counts'>;
@@ -79,12 +76,11 @@ export type StoreSize = { readonly sizeBytes: number; readonly oldestScanMs: num
  * clock that nobody sets: the time of day may jump by years.
  */
 export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => number = () => performance.now()): EventsWriter {
-  const db = openWriter({ path, durability: 'normal', cacheKiB: CACHE_KIB, autoCheckpointPages: 0, migrations: EVENTS_MIGRATIONS });
+  const db = openWriter({ path, durability: 'normal', cacheKiB: CACHE_KIB, migrations: EVENTS_MIGRATIONS });
   const { hostId, runId, writeScan, writeEvents, retention, ...loaded } = beginRun(db, path, run, nowMs);
   const spillText = readMetadata(db, SPILL_KEY);
   const spillStoredUpTo = spillText === undefined ? null : Number(spillText);
   const trustedText = readMetadata(db, TRUSTED_KEY);
-  const log = tendLog(db, path);
   let { state } = loaded;
   let lastStartMs: number | null = null;
   let optimizedMs = nowMs();
@@ -96,7 +92,6 @@ export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => n
         const notes = { correlationId, source, events, intervalMs };
         const recorded = db.transaction(() => writeScan(state, runId, scan, notes))();
         lastStartMs = startMs;
-        log.tend();
         return recorded;
       } catch (cause) {
         // The transaction is undone but the maps are not: read them back from what is on disk.
@@ -106,12 +101,10 @@ export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => n
     },
     recordEvents: (batch, spillSequence = null) => {
       try {
-        const rows = db.transaction(() => {
+        return db.transaction(() => {
           if (spillSequence !== null) writeMetadata(db, SPILL_KEY, String(spillSequence), Date.now());
           return writeEvents(batch, state.shared, runId);
         })();
-        log.tend();
-        return rows;
       } catch (cause) {
         state = { ...state, shared: createSharedRows(db) };
         throw cause;
@@ -120,7 +113,6 @@ export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => n
     maintain: (limits) => {
       const report = retention.slice(limits);
       writeMetadata(db, TRUSTED_KEY, String(Math.round(limits.nowMs)), Date.now());
-      log.tend();
       if (nowMs() - optimizedMs >= OPTIMIZE_EVERY_MS) {
         optimizedMs = nowMs();
         db.pragma('optimize');
@@ -128,8 +120,7 @@ export function openEventsWriter(path: string, run: CollectorRun, nowMs: () => n
       return report;
     },
     wal: () => ({ bytes: walBytes(path) }),
-    checkpoint: log.checkpoint,
-    checkpointFailure: log.failure,
+    checkpoint: () => checkpointWal(db, path),
     size: () => sizeOf(db),
     executables: {
       pending: () => state.executables.pending(),
@@ -176,35 +167,4 @@ function sizeOf(db: WriterDatabase): StoreSize {
     db.prepare<[], number>(`SELECT start_time_ms FROM scan WHERE id = (SELECT ${edge}(id) FROM scan)`).pluck().get() ?? null;
   const sizeBytes = (number('page_count') - number('freelist_count')) * number('page_size');
   return { sizeBytes, oldestScanMs: timeOf('min'), newestScanMs: timeOf('max') };
-}
-
-type LogTender = { readonly tend: () => void; readonly checkpoint: () => Checkpoint; readonly failure: () => string | null };
-
-/** Empties the log when it is large: a checkpoint of SQLite's own would not say that the disk failed. */
-function tendLog(db: WriterDatabase, path: string): LogTender {
-  let failure: string | null = null;
-  let heldAt = 0;
-  const checkpoint = (): Checkpoint => {
-    try {
-      const result = checkpointWal(db, path);
-      failure = null;
-      heldAt = result.busy ? result.walBytes : 0;
-      return result;
-    } catch (cause) {
-      failure = messageOf(storeErrorFrom(cause, path));
-      throw cause;
-    }
-  };
-  return {
-    checkpoint,
-    failure: () => failure,
-    tend: () => {
-      if (failure !== null || walBytes(path) < Math.max(LARGE_LOG_BYTES, heldAt + GROWN_BYTES)) return;
-      try {
-        checkpoint();
-      } catch {
-        // It is kept as the failure: what was stored is stored.
-      }
-    },
-  };
 }
