@@ -93,6 +93,7 @@ async function measureTier(run: Run, programs: string, storm: string, tier: Tier
   const after = await whenStored(health);
   const cpuMs = processCpuMs(procmond.pid) - cpuBefore;
   await site.stop();
+  if (tier === 'trace') removeInstance();
   const found = countStored(site.paths.eventsDb, tag);
   const lost = after.events.total.lost + after.events.total.dropped - before.events.total.lost - before.events.total.dropped;
   const unaccounted = Math.max(0, made.made - found.seen - lost);
@@ -112,6 +113,13 @@ async function measureTier(run: Run, programs: string, storm: string, tier: Tier
   };
   run.progress(`${tier}: ${result.seen} of ${result.made} seen, ${lost} lost, arguments of ${(result.argvShare * 100).toFixed(1)} %`);
   return result;
+}
+
+/** procmond gave up the right to do it: what it leaves is switched off, and taken again by its next start. */
+function removeInstance(): void {
+  const isMounted = existsSync(`${TRACING}/trace_pipe`);
+  const mount = isMounted ? '' : `mount -t tracefs tracefs ${TRACING} && `;
+  spawnSync('unshare', ['-m', 'sh', '-c', `${mount}rmdir ${TRACING}/instances/sentineld`]);
 }
 
 /** Health once nothing waits to be stored any more. */

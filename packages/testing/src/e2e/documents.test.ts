@@ -119,12 +119,13 @@ describe('docs/operator_guide.md', () => {
   });
 });
 
-/** Of the past it is said of which scan, of a tree how much of it is not shown, and of many rows how many. */
+/** Of the past it is said of which scan, of a tree how much of it is not shown, of many rows how many, and of long texts that they are cut. */
 function withoutNotes(stderr: string): string {
   return stderr
     .replace(/^as of scan \d+, .*\n/, '')
     .replace(/^\d+ more process(es)? .* --depth N shows more\n/, '')
-    .replace(/^only the first \d+ rows are shown.*\n/, '');
+    .replace(/^only the first \d+ rows are shown.*\n/, '')
+    .replace(/^… marks what was cut to fit.*\n/, '');
 }
 
 describe.each(['docs/rules.md', 'docs/ledger-format.md', 'docs/schema.md', 'docs/configuration.md', 'docs/alerts.md'])('%s', (document) => {
