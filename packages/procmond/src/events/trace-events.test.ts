@@ -24,7 +24,7 @@ const trial = run('sh', '-c', `mkdir ${TRACING}/instances/sentineld && test -e $
 const available = trial.status === 0 && loadNative().available;
 if (!available) console.warn(`Skipped: trace-events.test.ts needs root, unshare, tracefs and the addon (${trial.stderr.trim()})`);
 
-describe.skipIf(!available)('events of a trace instance', () => {
+describe.skipIf(!available)('events of a trace instance (needs root, tracefs, and that nobody else has one)', () => {
   it('tell of every process and of no thread, and cannot be forged by a name', () => {
     const heard = runFixture('trace', 'lives');
     expect(heard).toMatchObject({ born: 500, execs: 500, exits: 500, inOrder: true, forged: 0, own: 0 });
