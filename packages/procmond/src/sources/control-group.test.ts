@@ -68,7 +68,7 @@ const OTHERS: readonly Row[] = [
   [`/docker/${ID.slice(1)}`, null, null, null, null],
   [`/docker/${ID}a`, null, null, null, null],
   [`/docker/${ID.toUpperCase()}`, null, null, null, null],
-  [`/work/${ID}`, null, null, null, null],
+  [`/jobs/${ID}`, null, null, null, null],
   [`/system.slice/my-docker/${ID}`, null, null, null, null],
   [`/system.slice/docker-${ID}.scope.old`, null, null, null, null],
   [`/machine.slice/libpod-conmon-${ID}.scope`, null, null, null, `libpod-conmon-${ID}.scope`],

@@ -1,39 +1,13 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { NAMESPACE_KINDS, type ProcessRecord } from '@sentineld/model/process';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
+import { NAMESPACE_KINDS } from '@sentineld/model/process';
+import { describe, expect, it } from 'vitest';
 import { createTestSource, nativeCalls } from './fixtures/test-source.fixture.ts';
 import type { ProcCalls } from './proc-files.ts';
 import type { Redact } from './process-details.ts';
-import type { ProcessSource } from './process-source.ts';
+import { until, watchCrew } from './fixtures/watched-crew.fixture.ts';
 
-let crew: Crew;
-let source: ProcessSource;
-beforeEach(() => {
-  crew = gatherCrew();
-  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
-});
-afterEach(async () => {
-  source.close();
-  await crew.close();
-});
-
-const find = (pid: number): ProcessRecord | undefined => source.scan().processes.find((process) => process.pid === pid);
-
-function see(member: Member | number): ProcessRecord {
-  const record = find(typeof member === 'number' ? member : member.pid);
-  if (record === undefined) throw new Error('not in the scan');
-  return record;
-}
-
-/** Starts a sleep and waits until it sleeps: in the middle of an exec a process is not yet what it becomes. */
-async function sleeper(): Promise<Member> {
-  const member = crew.start('sleep', ['1000']);
-  await until(() => see(member)).toMatchObject({ status: 'sleeping', image: { argv: ['sleep', '1000'] } });
-  return member;
-}
-
-const until = (check: () => unknown) => expect.poll(check, { interval: 5 });
+const world = watchCrew();
+const { find, see, sleeper } = world;
 
 describe('what a scan says of who started a process and where it runs', () => {
   it('is what /proc says', async () => {
@@ -61,11 +35,11 @@ describe('what a scan says of who started a process and where it runs', () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)('tells a real user from an effective one, and another namespace (needs root)', async ({ skip }) => {
-    const perl = crew.start('perl', ['-e', '$| = 1; $< = 65534; print "up\\n"; <STDIN>']);
+    const perl = world.crew.start('perl', ['-e', '$| = 1; $< = 65534; print "up\\n"; <STDIN>']);
     if ((await perl.line().catch(() => null)) === null) return skip('no perl to change its real user with');
     expect(see(perl).image).toMatchObject({ userId: 0, realUserId: 65_534 });
     const own = see(process.pid).image.namespaces;
-    const apart = crew.start('unshare', ['--uts', 'sh', '-c', 'echo up; read x']);
+    const apart = world.crew.start('unshare', ['--uts', 'sh', '-c', 'echo up; read x']);
     if ((await apart.line().catch(() => null)) === null) return skip('no unshare(1), or not permitted');
     const { namespaces } = see(apart).image;
     expect(namespaces?.uts).not.toBe(own?.uts);
@@ -75,7 +49,7 @@ describe('what a scan says of who started a process and where it runs', () => {
 
   it('counts threads anew in each scan that sees it work', async () => {
     const script = 'const { Worker } = require("node:worker_threads"); console.log("up"); process.stdin.once("data", () => new Worker("setInterval(() => {}, 1000)", { eval: true }).once("online", () => console.log("done")))'; // prettier-ignore
-    const member = crew.start(process.execPath, ['-e', script]);
+    const member = world.crew.start(process.execPath, ['-e', script]);
     expect(await member.line()).toBe('up');
     const before = see(member).threads ?? 0;
     member.write('go');
@@ -91,7 +65,7 @@ describe('secrets in arguments', () => {
       return { argv: kept, redacted: kept.filter((argument, i) => argument !== argv[i]).length };
     };
     const careful = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096, redact });
-    const member = crew.start('/bin/sh', ['-c', 'echo up; read x', '--token=s3cret', '--token=other', '--name=x']);
+    const member = world.crew.start('/bin/sh', ['-c', 'echo up; read x', '--token=s3cret', '--token=other', '--name=x']);
     expect(await member.line()).toBe('up');
     const image = careful.scan().processes.find(({ pid }) => pid === member.pid)?.image;
     expect(image).toMatchObject({ redacted: 2 });
@@ -105,18 +79,18 @@ describe('secrets in arguments', () => {
 describe('lookUp', () => {
   it('gives what the newest scan knows of a pid, and nothing of one that is gone', async () => {
     const member = await sleeper();
-    expect(source.lookUp(member.pid)).toBe(see(member));
-    expect(source.lookUp(4_194_305)).toBeNull();
+    expect(world.source.lookUp(member.pid)).toBe(see(member));
+    expect(world.source.lookUp(4_194_305)).toBeNull();
     await member.end();
     expect(find(member.pid)).toBeUndefined();
-    expect(source.lookUp(member.pid)).toBeNull();
+    expect(world.source.lookUp(member.pid)).toBeNull();
   });
 });
 
 describe('notes', () => {
   it('say how many processes are not held, and nothing where all are; nobody is the less seen for it', () => {
     // Where others start many processes meanwhile, there is no room for all of them either.
-    if (source.scan().processes.length <= 1024 - 256) expect(source.notes()).toEqual([]);
+    if (world.source.scan().processes.length <= 1024 - 256) expect(world.source.notes()).toEqual([]);
     const poor = createTestSource({ openFileLimit: 258, argvLimitBytes: 4096 });
     const { processes, coverage } = poor.scan();
     expect(poor.notes()).toEqual([`${processes.length - 2} processes are read without a held descriptor (limit of open files)`]);
@@ -149,23 +123,23 @@ describe('trim', () => {
   it('leaves out of new processes where they run, and says so', async () => {
     const known = await sleeper();
     const complete = see(known).image;
-    source.trim(true);
+    world.source.trim(true);
     const member = await sleeper();
     const { image } = see(member);
     expect(image).toMatchObject({ argv: ['sleep', '1000'], exe: complete.exe, cwd: null, controlGroup: null, namespaces: null });
     expect(image.unseen).toEqual(['cwd', 'cgroup', 'namespaces'].map((field) => ({ field, reason: 'trimmed' })));
     for (let scan = 0; scan < 130; scan++) expect(see(member).image).toBe(image);
     expect(see(known).image).toBe(complete);
-    expect(source.scan().coverage.reason).toContain('trimmed');
+    expect(world.source.scan().coverage.reason).toContain('trimmed');
   });
 
   it('is made up for in turn when it is over', async () => {
     const known = await sleeper();
     const { cwd, controlGroup, namespaces } = see(known).image;
-    source.trim(true);
+    world.source.trim(true);
     const member = await sleeper();
     expect(see(member).image.cwd).toBeNull();
-    source.trim(false);
+    world.source.trim(false);
     let scans = 0;
     while (see(member).image.unseen.length > 0 && scans < 140) scans++;
     expect(scans).toBeLessThanOrEqual(128);

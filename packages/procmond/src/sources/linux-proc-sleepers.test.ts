@@ -1,47 +1,19 @@
 import { readFileSync } from 'node:fs';
-import type { ProcessRecord } from '@sentineld/model/process';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
-import { createTestSource } from './fixtures/test-source.fixture.ts';
-import type { ProcessSource } from './process-source.ts';
+import { describe, expect, it } from 'vitest';
+import { until, watchCrew } from './fixtures/watched-crew.fixture.ts';
 
-let crew: Crew;
-let source: ProcessSource;
-beforeEach(() => {
-  crew = gatherCrew();
-  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
-});
-afterEach(async () => {
-  source.close();
-  await crew.close();
-});
-
-const find = (pid: number): ProcessRecord | undefined => source.scan().processes.find((process) => process.pid === pid);
-
-function see(member: Member | number): ProcessRecord {
-  const record = find(typeof member === 'number' ? member : member.pid);
-  if (record === undefined) throw new Error('not in the scan');
-  return record;
-}
-
-/** Starts a sleep and waits until it sleeps: in the middle of an exec a process is not yet what it becomes. */
-async function sleeper(): Promise<Member> {
-  const member = crew.start('sleep', ['1000']);
-  await until(() => see(member)).toMatchObject({ status: 'sleeping', image: { argv: ['sleep', '1000'] } });
-  return member;
-}
-
+const world = watchCrew();
+const { find, see, sleeper } = world;
 const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-const until = (check: () => unknown) => expect.poll(check, { interval: 5 });
 
 describe('a process that slept through many scans', () => {
   const settle = (): void => {
-    for (let scan = 0; scan < 8; scan++) source.scan();
+    for (let scan = 0; scan < 8; scan++) world.source.scan();
   };
 
   it('and calls exec then shows it in the next scan', async () => {
-    const other = crew.copyOfSleep('other');
-    const member = crew.shell(`echo up; read x; exec ${other} 1000`);
+    const other = world.crew.copyOfSleep('other');
+    const member = world.crew.shell(`echo up; read x; exec ${other} 1000`);
     expect(await member.line()).toBe('up');
     settle();
     const before = see(member).image;
@@ -53,8 +25,8 @@ describe('a process that slept through many scans', () => {
   });
 
   it('and loses its parent then shows it in the next scan', async () => {
-    const parent = crew.shell('sleep 1000 & echo $!; read x');
-    const pid = crew.adopt(Number(await parent.line()));
+    const parent = world.crew.shell('sleep 1000 & echo $!; read x');
+    const pid = world.crew.adopt(Number(await parent.line()));
     await until(() => see(pid)).toMatchObject({ status: 'sleeping', image: { argv: ['sleep', '1000'] } });
     settle();
     expect(see(pid).image.ppid).toBe(parent.pid);
@@ -81,7 +53,7 @@ describe('a process that slept through many scans', () => {
   });
 
   it('and works then has a share of CPU and more memory in the next scan', async () => {
-    const member = crew.shell('echo up; read x; data=$(head -c 20000000 /dev/zero | tr "\\0" a); echo done; read y; echo "$data"');
+    const member = world.crew.shell('echo up; read x; data=$(head -c 20000000 /dev/zero | tr "\\0" a); echo done; read y; echo "$data"');
     expect(await member.line()).toBe('up');
     settle();
     const { memoryBytes } = { ...see(member) };
@@ -96,7 +68,7 @@ describe('a process that slept through many scans', () => {
   it('with its main thread alone has the share of CPU of all its threads', async () => {
     const script =
       'new (require("node:worker_threads").Worker)("for (;;);", { eval: true }); console.log("up"); setInterval(() => {}, 1e9)';
-    const member = crew.start(process.execPath, ['-e', script]);
+    const member = world.crew.start(process.execPath, ['-e', script]);
     expect(await member.line()).toBe('up');
     settle();
     const share = (): number => see(member).cpuPercent ?? 0;

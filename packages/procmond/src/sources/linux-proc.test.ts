@@ -1,43 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import type { ProcessRecord } from '@sentineld/model/process';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatherCrew, type Crew, type Member } from './fixtures/crew.fixture.ts';
+import { describe, expect, it } from 'vitest';
 import { createTestSource } from './fixtures/test-source.fixture.ts';
-import type { ProcessSource } from './process-source.ts';
+import { until, watchCrew } from './fixtures/watched-crew.fixture.ts';
 
-let crew: Crew;
-let source: ProcessSource;
-beforeEach(() => {
-  crew = gatherCrew();
-  source = createTestSource({ openFileLimit: 1024, argvLimitBytes: 131_072 });
-});
-afterEach(async () => {
-  source.close();
-  await crew.close();
-});
-
-const find = (pid: number): ProcessRecord | undefined => source.scan().processes.find((process) => process.pid === pid);
-
-function see(member: Member | number): ProcessRecord {
-  const record = find(typeof member === 'number' ? member : member.pid);
-  if (record === undefined) throw new Error('not in the scan');
-  return record;
-}
-
-/** Starts a sleep and waits until it sleeps: in the middle of an exec a process is not yet what it becomes. */
-async function sleeper(): Promise<Member> {
-  const member = crew.start('sleep', ['1000']);
-  await until(() => see(member)).toMatchObject({ status: 'sleeping', image: { argv: ['sleep', '1000'] } });
-  return member;
-}
-
+const world = watchCrew();
+const { find, see, sleeper } = world;
 const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-const until = (check: () => unknown) => expect.poll(check, { interval: 5 });
 
 describe('a process that changes', () => {
   it('by exec is the same process with another image', async () => {
-    const other = crew.copyOfSleep('other');
-    const member = crew.shell(`echo up; read x; exec ${other} 1000`);
+    const other = world.crew.copyOfSleep('other');
+    const member = world.crew.shell(`echo up; read x; exec ${other} 1000`);
     expect(await member.line()).toBe('up');
     const before = { ...see(member) };
     member.write('go');
@@ -51,7 +24,7 @@ describe('a process that changes', () => {
   });
 
   it('by exec is noticed though it keeps its name and its file', async () => {
-    const member = crew.shell(`echo one; read x; exec /bin/sh -c 'echo two; read x' sh second`);
+    const member = world.crew.shell(`echo one; read x; exec /bin/sh -c 'echo two; read x' sh second`);
     expect(await member.line()).toBe('one');
     const before = see(member).image;
     member.write('go');
@@ -62,8 +35,8 @@ describe('a process that changes', () => {
   });
 
   it('by losing its parent changes that and nothing else', async () => {
-    const parent = crew.shell('sleep 1000 & echo $!; read x');
-    const pid = crew.adopt(Number(await parent.line()));
+    const parent = world.crew.shell('sleep 1000 & echo $!; read x');
+    const pid = world.crew.adopt(Number(await parent.line()));
     await until(() => see(pid)).toMatchObject({ status: 'sleeping', image: { argv: ['sleep', '1000'] } });
     const before = see(pid).image;
     expect(before.ppid).toBe(parent.pid);
@@ -76,7 +49,7 @@ describe('a process that changes', () => {
   });
 
   it('by ending unwaited for has no executable and no arguments any more', async () => {
-    const parent = crew.shell('exec 3<&0; sh -c "read x" zombie-to-be <&3 & echo $!; exec sleep 1000');
+    const parent = world.crew.shell('exec 3<&0; sh -c "read x" zombie-to-be <&3 & echo $!; exec sleep 1000');
     const pid = Number(await parent.line());
     await until(() => nameOf(parent.pid)).toBe('sleep');
     await until(() => see(pid)).toMatchObject({ status: 'sleeping', image: { argv: ['sh', '-c', 'read x', 'zombie-to-be'] } });
@@ -95,14 +68,17 @@ describe('a process that changes', () => {
   });
 
   it('by ending is gone from the next scan', async () => {
-    const member = crew.start('sleep', ['1000']);
+    const member = world.crew.start('sleep', ['1000']);
     await until(() => find(member.pid)).toBeDefined();
     await member.end();
     expect(find(member.pid)).toBeUndefined();
   });
 
   it.skipIf(process.getuid?.() !== 0)('of owner without exec is noticed within 32 scans (needs root)', async ({ skip }) => {
-    const member = crew.start('perl', ['-e', '$| = 1; print "up\\n"; <STDIN>; $) = "65534 65534"; $> = 65534; print "done\\n"; <STDIN>']);
+    const member = world.crew.start('perl', [
+      '-e',
+      '$| = 1; print "up\\n"; <STDIN>; $) = "65534 65534"; $> = 65534; print "done\\n"; <STDIN>',
+    ]);
     const up = await member.line().catch(() => null);
     if (up === null) return skip('no perl to change its owner with');
     expect(see(member).image).toMatchObject({ userId: 0, groupId: 0 });
@@ -116,7 +92,7 @@ describe('a process that changes', () => {
   });
 
   it('in its title is noticed within 128 scans', async ({ skip }) => {
-    const member = crew.start('perl', [
+    const member = world.crew.start('perl', [
       '-e',
       '$| = 1; print "up\\n"; <STDIN>; my $name = "/proc/self/comm"; open(F, "<", $name); my $comm = <F>; chomp $comm; $0 = "other words"; open(F, ">", $name); print F $comm; close F; print "done\\n"; <STDIN>',
     ]);
@@ -146,7 +122,7 @@ describe('a process that does not change', () => {
   });
 
   it('has no CPU share in the first scan and one from the second on', async () => {
-    const [idle, busy] = [await sleeper(), crew.shell('while :; do :; done')];
+    const [idle, busy] = [await sleeper(), world.crew.shell('while :; do :; done')];
     const fresh = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
     const share = (pid: number) => fresh.scan().processes.find((process) => process.pid === pid)?.cpuPercent;
     expect(share(idle.pid)).toBeNull();
@@ -167,7 +143,7 @@ describe('a process that does not change', () => {
 
 describe('a scan', () => {
   it('has each pid once, itself and its parent among them, and counts them', () => {
-    const { processes, coverage, bootId, startTimeMs, endTimeMs, durationMs, loadAverage } = source.scan();
+    const { processes, coverage, bootId, startTimeMs, endTimeMs, durationMs, loadAverage } = world.source.scan();
     const pids = processes.map(({ pid }) => pid);
     expect(new Set(pids).size).toBe(pids.length);
     expect(pids).toEqual(expect.arrayContaining([1, process.pid, process.ppid]));
@@ -179,10 +155,10 @@ describe('a scan', () => {
   });
 
   it('has kernel threads without executable and arguments, where the machine shows any', () => {
-    const threads = source.scan().processes.filter(({ image }) => image.isKernelThread);
+    const threads = world.source.scan().processes.filter(({ image }) => image.isKernelThread);
     if (threads.length === 0) console.log('linux-proc.test.ts: no kernel threads here (a container?)');
     for (const { image } of threads) expect(image).toMatchObject({ exe: null, argv: [], exeDeleted: false, unseen: [] });
-    expect(source.scan().processes.find(({ pid }) => pid === process.pid)?.image.isKernelThread).toBe(false);
+    expect(world.source.scan().processes.find(({ pid }) => pid === process.pid)?.image.isKernelThread).toBe(false);
   });
 
   it('takes its clock from the outside', () => {
@@ -194,7 +170,7 @@ describe('a scan', () => {
 
   it('cuts long arguments, and counts it', async () => {
     const short = createTestSource({ openFileLimit: 1024, argvLimitBytes: 4096 });
-    const member = crew.start('sleep', [`${'0'.repeat(10_000)}1000`]);
+    const member = world.crew.start('sleep', [`${'0'.repeat(10_000)}1000`]);
     const image = () => short.scan().processes.find(({ pid }) => pid === member.pid)?.image;
     await until(() => image()?.unseen).toEqual([{ field: 'argv', reason: 'cut at 4096 bytes' }]);
     expect(image()?.argv?.join('\0')).toHaveLength(4096);
@@ -210,20 +186,20 @@ describe('descriptors', () => {
   const open = (): number => readdirSync('/proc/self/fd').length;
 
   it('are one for each process at most, and none once it is closed', () => {
-    for (let i = 0; i < 20; i++) crew.start('sleep', ['1000']);
+    for (let i = 0; i < 20; i++) world.crew.start('sleep', ['1000']);
     const before = open();
     for (let i = 0; i < 5; i++) {
-      const { processes } = source.scan();
+      const { processes } = world.source.scan();
       const held = open() - before;
       expect([held > 20, held <= processes.length]).toEqual([true, true]);
     }
-    source.close();
+    world.source.close();
     expect(open()).toBe(before);
   });
 
   it.each([0, 256, 258])('a limit of %d leaves nobody out', (openFileLimit) => {
     const poor = createTestSource({ openFileLimit, argvLimitBytes: 4096 });
-    const members = Array.from({ length: 20 }, () => crew.start('sleep', ['1000']).pid);
+    const members = Array.from({ length: 20 }, () => world.crew.start('sleep', ['1000']).pid);
     const before = open();
     for (let scan = 0; scan < 3; scan++) {
       const pids = new Set(poor.scan().processes.map(({ pid }) => pid));
