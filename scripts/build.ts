@@ -9,6 +9,7 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -50,7 +51,6 @@ export async function build(): Promise<string> {
         external: ['better-sqlite3', ...OF_OTHER_SYSTEMS],
         resolve: { conditionNames: ['sentineld-source', 'node', 'import', 'default'] },
         logLevel: 'warn',
-        plugins: [{ name: 'ascii', renderChunk: (code) => inAscii(code) }],
       });
       await bundle.write({
         dir: draft,
@@ -59,6 +59,8 @@ export async function build(): Promise<string> {
         codeSplitting: false,
         comments: { legal: true, jsdoc: false, annotation: true },
       });
+      const program = join(draft, `${name}.js`);
+      writeFileSync(program, inAscii(readFileSync(program, 'utf8')));
     }
     // Without it Node takes each program for CommonJS first, and parses and keeps it twice.
     writeFileSync(join(draft, 'package.json'), '{"type":"module"}\n');

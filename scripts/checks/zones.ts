@@ -7,6 +7,7 @@ export const ZONE_BY_PACKAGE = {
   model: 'pure',
   native: 'native',
   runtime: 'disk',
+  ledger: 'disk',
   store: 'disk',
   detection: 'analysis',
   procmond: 'privileged',

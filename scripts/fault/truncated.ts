@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LedgerWitness } from '@sentineld/store/ledger/verify';
+import type { LedgerWitness } from '@sentineld/ledger/verify';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { newestWitness } from './rig/evidence.ts';
 import { examineLedger } from './rig/ledger-evidence.ts';

@@ -29,6 +29,10 @@ export const ADVICE_BY_CODE = {
     why: 'each entry holds the hash of the one before, and here that does not fit',
     hint: 'keep the file as evidence: sentinelcli audit verify names the first entry that fails',
   },
+  'ledger.input': {
+    why: 'what does not have the form of a proof, an export, a checkpoint or a key proves nothing',
+    hint: 'docs/ledger-format.md has the forms; take the file whole, as it was written',
+  },
   'query.refused': {
     why: 'one SELECT over the documented tables is run, nothing else',
     hint: 'docs/schema.md has the tables and columns, docs/rules.md what is allowed',

@@ -8,6 +8,11 @@ export type AuditActor = (typeof AUDIT_ACTORS)[number];
 
 export const AUDIT_ACTIONS = [
   'ledger_create',
+  'key_create',
+  'key_rotate',
+  'ledger_archive',
+  'ledger_restore',
+  'ledger_reopen',
   'start',
   'stop',
   'privilege_drop',
@@ -63,13 +68,21 @@ export type AuditEntry = {
   readonly action: string;
   readonly formatVersion: number;
   readonly epoch: number;
-  /** Empty while entries are not signed. */
+  /** 8 hex digits: the key that signs its epoch; empty in format version 1. */
   readonly keyId: string;
   readonly payloadHash: Uint8Array;
   readonly prevHash: Uint8Array;
   readonly entryHash: Uint8Array;
   readonly signature: Uint8Array | null;
   readonly eventData: string;
+};
+
+/** A checkpoint as it is handed on: what it says in short, and the signed note, which is all that proves anything. */
+export type CheckpointNotice = {
+  readonly epoch: number;
+  readonly treeSize: number;
+  readonly timestampMs: number;
+  readonly note: string;
 };
 
 /** The newest entry that somebody knows of. */

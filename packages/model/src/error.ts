@@ -19,6 +19,7 @@ export const EXIT_STATUS_BY_CODE = {
   'store.pragma': 4,
   'store.corrupt': 4,
   'ledger.broken': 4,
+  'ledger.input': 2,
   'query.refused': 2,
   'query.failed': 4,
   'privilege.refused': 4,

@@ -3,8 +3,8 @@
  * of another release, or not be what it seems. Further fields are for people and for `--json`.
  */
 import { z } from 'zod';
-import type { LedgerHead } from './audit.ts';
-import type { AppendReply } from './request.ts';
+import type { CheckpointNotice, LedgerHead } from './audit.ts';
+import { MAX_NOTE_LENGTH, type AppendReply, type ArchiveReply, type RestoreReply, type RotateKeyReply } from './request.ts';
 import { EVENT_TIERS, type EventCoverage } from './process-event.ts';
 import type { ScanCompleted } from './scan.ts';
 
@@ -39,6 +39,31 @@ export const ScanCompletedSchema: z.ZodType<ScanCompleted> = z.object({
 });
 
 export const AppendReplySchema: z.ZodType<AppendReply> = z.object({ head: ledgerHead, lastOriginSequence: z.int() });
+
+/** A checkpoint that was made: the reply to ledger.checkpoint, and what subscribers are told of each. */
+export const CheckpointNoticeSchema: z.ZodType<CheckpointNotice> = z.object({
+  epoch: z.int().min(1),
+  treeSize: z.int().min(0),
+  timestampMs: z.int().min(0),
+  note: z.string().max(MAX_NOTE_LENGTH),
+});
+
+/** As a subscriber is told. */
+export const CheckpointEventSchema: z.ZodType<{ event: 'ledger.checkpoint'; checkpoint: CheckpointNotice }> = z.object({
+  event: z.literal('ledger.checkpoint'),
+  checkpoint: CheckpointNoticeSchema,
+});
+
+export const RotateKeyReplySchema: z.ZodType<RotateKeyReply> = z.object({ key: z.string().max(512), firstEpoch: z.int().min(1) });
+
+export const ArchiveReplySchema: z.ZodType<ArchiveReply> = z.object({
+  path: z.string(),
+  throughSequence: z.int().min(0),
+  entries: z.int().min(0),
+  sha256: z.string().max(64),
+});
+
+export const RestoreReplySchema: z.ZodType<RestoreReply> = z.object({ sequence: z.int().min(1) });
 
 /** What others need of procmond's health. */
 export type ProcmondReply = {

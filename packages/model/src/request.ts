@@ -28,6 +28,14 @@ export type Request =
   | { readonly request: 'audit.append'; readonly origin: string; readonly entries: readonly OriginEntry[] }
   /** Asks the agent to keep an entry until procmond takes it. */
   | { readonly request: 'audit.queue'; readonly event: AuditEvent }
+  /** Closes the epoch now; the reply is the checkpoint. */
+  | { readonly request: 'ledger.checkpoint' }
+  /** Lets a new key sign from the next epoch on and destroys the old one. */
+  | { readonly request: 'ledger.rotate_key' }
+  /** Moves entries into an archive: those before a time, at most all that a checkpoint covers. */
+  | { readonly request: 'ledger.archive'; readonly beforeMs: number }
+  /** Says that the file was put back from a backup, and gives the checkpoints from elsewhere that are not in it any more. */
+  | { readonly request: 'ledger.restore'; readonly reason: string; readonly notes: readonly string[] }
   /** The agent's rules with their state, RULES_PAGE of them from `offset` on. */
   | { readonly request: 'rules'; readonly offset: number };
 
@@ -37,6 +45,19 @@ export type Reply<Body = unknown> =
 
 /** Reply to audit.append: the newest entry of the ledger once everything sent is in it. */
 export type AppendReply = { readonly head: LedgerHead; readonly lastOriginSequence: number };
+
+/** Reply to ledger.rotate_key: the new key, as c2sp.org/signed-note writes it, and its first epoch. */
+export type RotateKeyReply = { readonly key: string; readonly firstEpoch: number };
+
+/** Reply to ledger.archive: what was moved, and where to. */
+export type ArchiveReply = { readonly path: string; readonly throughSequence: number; readonly entries: number; readonly sha256: string };
+
+/** Reply to ledger.restore: the entry that says so. */
+export type RestoreReply = { readonly sequence: number };
+
+/** Characters of a signed checkpoint at most, and how many of them one request may give. */
+export const MAX_NOTE_LENGTH = 4096;
+export const MAX_NOTES = 8;
 
 /** Levels of objects and lists in the data of an entry. What is deeper by thousands nobody could turn into text again. */
 const MAX_DATA_DEPTH = 32;
@@ -63,5 +84,13 @@ export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request',
       .max(64),
   }),
   z.strictObject({ request: z.literal('audit.queue'), event: auditEvent }),
+  z.strictObject({ request: z.literal('ledger.checkpoint') }),
+  z.strictObject({ request: z.literal('ledger.rotate_key') }),
+  z.strictObject({ request: z.literal('ledger.archive'), beforeMs: z.int().min(0) }),
+  z.strictObject({
+    request: z.literal('ledger.restore'),
+    reason: z.string().min(1).max(1000),
+    notes: z.array(z.string().max(MAX_NOTE_LENGTH)).max(MAX_NOTES),
+  }),
   z.strictObject({ request: z.literal('rules'), offset: z.int().min(0) }),
 ]);

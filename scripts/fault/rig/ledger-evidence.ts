@@ -5,7 +5,7 @@
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { AuditEntry } from '@sentineld/model/audit';
 import { openLedger, readEntries } from '@sentineld/store/ledger/read';
-import { verifyLedger, type LedgerWitness } from '@sentineld/store/ledger/verify';
+import { verifyLedger, type LedgerWitness } from '@sentineld/ledger/verify';
 import type { Head } from './ask.ts';
 
 export type LedgerEvidence = {

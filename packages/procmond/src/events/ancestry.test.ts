@@ -11,6 +11,11 @@ function scanned(pid: number, name: string, startTicks = 100, ppid = 1): Process
   return { pid, startTicks, image, cpuPercent: null, memoryBytes: 0, threads: 1, status: 'sleeping' };
 }
 
+const scannedParent = scanned(10, 'cron');
+
+/** As a scan has it: without an executable. */
+const commandOf = (name: string): Command => ({ name, exePath: null, argv: [name], redacted: 0 });
+
 function exec(ancestry: Ancestry, pid: number, name: string, ppid: number | null = null, startTicks = 500) {
   return ancestry.execed(pid, { startTicks, ppid, userId: 1, groupId: 2, command: command(name) });
 }
@@ -76,16 +81,36 @@ describe('what is remembered', () => {
     const ancestry = createAncestry((pid) => (pid === 10 ? scanned(10, 'lives') : null));
     exec(ancestry, 10, 'lives');
     exec(ancestry, 11, 'its end was lost');
-    ancestry.forgetUnseen();
+    ancestry.follow();
     expect(ancestry.size()).toBe(2);
     exec(ancestry, 12, 'new');
-    ancestry.forgetUnseen();
+    ancestry.follow();
     expect(ancestry.size()).toBe(3);
-    ancestry.forgetUnseen();
+    ancestry.follow();
     expect(ancestry.size()).toBe(2);
-    ancestry.forgetUnseen();
+    ancestry.follow();
     expect(ancestry.size()).toBe(1);
     expect(ancestry.exited(10)).not.toBeNull();
+  });
+
+  it('is the very command of the scan where that is the same, and its own where it is another', () => {
+    const records = new Map([
+      [10, scanned(10, 'same', 500)],
+      [11, scanned(11, 'other', 500)],
+      [12, scanned(12, 'same', 501)],
+    ]);
+    const ancestry = createAncestry((pid) => records.get(pid) ?? null);
+    for (const pid of [10, 11, 12]) ancestry.execed(pid, { startTicks: 500, ppid: 1, userId: 1, groupId: 2, command: commandOf('same') });
+    ancestry.follow();
+    const kept = [10, 11, 12].map((pid) => ancestry.exited(pid)?.command ?? null);
+    expect(kept).toEqual([commandOf('same'), commandOf('same'), commandOf('same')]);
+    expect(kept.map((command, index) => command?.argv === records.get(10 + index)?.image.argv)).toEqual([true, false, false]);
+  });
+
+  it('is one command for all who have the same parent', () => {
+    const ancestry = createAncestry((pid) => (pid === 10 ? scannedParent : null));
+    const parents = [11, 12, 13].map((pid) => exec(ancestry, pid, 'sh', 10).parent);
+    expect(new Set(parents).size).toBe(1);
   });
 
   it('is bounded, whoever forks', () => {

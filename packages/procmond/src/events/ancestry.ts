@@ -3,7 +3,7 @@
  * it ran is remembered with the child when it forks.
  */
 import type { Command } from '@sentineld/model/process-event';
-import type { ProcessRecord } from '@sentineld/model/process';
+import type { ProcessImage, ProcessRecord } from '@sentineld/model/process';
 
 /** More than a kernel gives pids by default on a machine of this size; beyond it the oldest are forgotten. */
 const REMEMBERED_PROCESSES = 32_768;
@@ -24,27 +24,31 @@ export type Ancestry = {
   readonly execed: (pid: number, self: Omit<Relative, 'parent'>) => Relative;
   /** What ran, and forgets it; null where nothing is known of it. */
   readonly exited: (pid: number) => Relative | null;
-  /** Forgets those whose end was not told: of whom neither the last two scans nor an event since then knows. */
-  readonly forgetUnseen: () => void;
+  /**
+   * To be called after each scan. Forgets those whose end was not told: of whom neither the last two scans nor an event
+   * since then knows. Of the others it keeps the texts that the scan has anyway, not its own.
+   */
+  readonly follow: () => void;
   readonly size: () => number;
 };
 
-type Remembered = Relative & { round: number };
+type Remembered = Omit<Relative, 'command'> & { command: Command | null; round: number; isShared: boolean };
 
 /** `lookUp` tells what the newest scan knows of a pid. */
 export function createAncestry(lookUp: (pid: number) => ProcessRecord | null): Ancestry {
   const relatives = new Map<number, Remembered>();
+  const commandOf = createCommands();
   let round = 0;
   const remember = (pid: number, relative: Relative): Relative => {
     relatives.delete(pid);
     if (relatives.size >= REMEMBERED_PROCESSES) relatives.delete(relatives.keys().next().value ?? pid);
-    const remembered = { ...relative, round };
+    const remembered = { ...relative, round, isShared: false };
     relatives.set(pid, remembered);
     return remembered;
   };
   const know = (pid: number | null): Relative | null => {
     if (pid === null) return null;
-    return relatives.get(pid) ?? relativeOf(lookUp(pid));
+    return relatives.get(pid) ?? relativeOf(lookUp(pid), commandOf);
   };
   return {
     forked: (pid, ppid) => {
@@ -63,8 +67,14 @@ export function createAncestry(lookUp: (pid: number) => ProcessRecord | null): A
       relatives.delete(pid);
       return relative;
     },
-    forgetUnseen: () => {
-      for (const [pid, relative] of relatives) if (relative.round < round - 1 && lookUp(pid) === null) relatives.delete(pid);
+    follow: () => {
+      for (const [pid, relative] of relatives) {
+        const isOld = relative.round < round - 1;
+        if (relative.isShared && !isOld) continue;
+        const record = lookUp(pid);
+        if (record === null && isOld) relatives.delete(pid);
+        if (record !== null && !relative.isShared) share(relative, record, commandOf);
+      }
       round++;
     },
     size: () => relatives.size,
@@ -77,9 +87,39 @@ function elder(parent: Relative | null, startTicks: number | null): Relative | n
   return isYounger ? null : parent;
 }
 
-function relativeOf(record: ProcessRecord | null): Relative | null {
+type Commands = (image: ProcessImage) => Command;
+
+/** One command for an image, whoever asks: many processes have one parent. */
+function createCommands(): Commands {
+  const commands = new WeakMap<ProcessImage, Command>();
+  return (image) => {
+    let command = commands.get(image);
+    if (command === undefined) {
+      command = { name: image.name, exePath: image.exe?.path ?? null, argv: image.argv, redacted: image.redacted };
+      commands.set(image, command);
+    }
+    return command;
+  };
+}
+
+/** Takes the command of the scan in place of an equal one. */
+function share(relative: Remembered, { startTicks, image }: ProcessRecord, commandOf: Commands): void {
+  const { command } = relative;
+  if (command === null || startTicks !== relative.startTicks || !isOf(command, image)) return;
+  relative.command = commandOf(image);
+  relative.isShared = true;
+}
+
+function isOf({ name, exePath, argv, redacted }: Command, image: ProcessImage): boolean {
+  if (name !== image.name || exePath !== (image.exe?.path ?? null) || redacted !== image.redacted) return false;
+  if (argv === null || image.argv === null || argv.length !== image.argv.length) return argv === image.argv;
+  for (let i = 0; i < argv.length; i++) if (argv[i] !== image.argv[i]) return false;
+  return true;
+}
+
+function relativeOf(record: ProcessRecord | null, commandOf: Commands): Relative | null {
   if (record === null) return null;
   const { image } = record;
-  const command = { name: image.name, exePath: image.exe?.path ?? null, argv: image.argv, redacted: image.redacted };
-  return { startTicks: record.startTicks, ppid: image.ppid, userId: image.userId, groupId: image.groupId, command, parent: null };
+  const { ppid, userId, groupId } = image;
+  return { startTicks: record.startTicks, ppid, userId, groupId, command: commandOf(image), parent: null };
 }

@@ -74,7 +74,7 @@ export function createEventPipeline(options: EventPipelineOptions): EventPipelin
     interval: () => difference(total(), told),
     endInterval: () => {
       told = total();
-      options.ancestry.forgetUnseen();
+      options.ancestry.follow();
     },
     stop: () => {
       clearInterval(timer);

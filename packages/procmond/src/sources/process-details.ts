@@ -165,7 +165,8 @@ function splitLike(before: readonly string[], bytes: Buffer, start: number, end:
     }
     at = stop + 1;
   }
-  return isSame && argv.length === before.length ? before : argv;
+  // A copy has no room for more, of which push() leaves plenty.
+  return isSame && argv.length === before.length ? before : argv.slice();
 }
 
 const NOT_ASCII = /[^\0-\x7f]/;

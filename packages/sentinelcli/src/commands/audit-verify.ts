@@ -6,7 +6,7 @@ import { SentinelError } from '@sentineld/model/error';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { LEDGER_WITNESS_SQL } from '@sentineld/store/agent/readable';
 import { openLedger, readEntries } from '@sentineld/store/ledger/read';
-import { verifyLedger, type LedgerVerification, type LedgerWitness } from '@sentineld/store/ledger/verify';
+import { verifyLedger, type LedgerVerification, type LedgerWitness } from '@sentineld/ledger/verify';
 import { withAgentReader } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { askDaemon } from '../daemons.ts';

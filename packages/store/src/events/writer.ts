@@ -20,7 +20,7 @@ export type { RecordedScan } from './scan-rows.ts';
 export type { Checkpoint } from '../wal.ts';
 
 /** Pages of the newest images and of the indexes; the rest of a scan is written, not read. */
-const CACHE_KIB = 4096;
+const CACHE_KIB = 2048;
 const OPTIMIZE_EVERY_MS = 86_400_000;
 
 /** In system_metadata. */

@@ -8,8 +8,8 @@ import { SentinelError } from '@sentineld/model/error';
 import type Database from 'better-sqlite3';
 import { readMetadata, writeMetadata } from '../migrations/system-metadata.ts';
 import { type WriterDatabase, leaveOpen, openWriter, storeErrorFrom } from '../open.ts';
-import { FORMAT_VERSION } from './canonical-entry.ts';
-import { CHAIN_START, type ChainPosition, type LedgerFailure, checkEntry, sameBytes, sealEntry } from './chain.ts';
+import { FORMAT_VERSION } from '@sentineld/ledger/canonical-entry';
+import { CHAIN_START, type ChainPosition, type LedgerFailure, checkEntry, sameBytes, sealEntry } from '@sentineld/ledger/chain';
 import { ENTRY_COLUMNS_SQL, type EntryRow, entryFromRow } from './entry-row.ts';
 import { LEDGER_MIGRATIONS } from './migrations.ts';
 

@@ -32,4 +32,36 @@ CREATE TABLE audit_origin (
 ) STRICT;
 CREATE INDEX audit_origin_updated ON audit_origin (updated_ms);`,
   },
+  {
+    version: 2,
+    name: 'signed checkpoints',
+    up: `
+CREATE TABLE audit_checkpoint (
+  epoch INTEGER PRIMARY KEY,
+  tree_size INTEGER NOT NULL,
+  timestamp INTEGER NOT NULL,
+  root_hash BLOB NOT NULL CHECK (length(root_hash) = 32),
+  key_id TEXT NOT NULL,
+  note TEXT NOT NULL,
+  tree_range BLOB NOT NULL
+) STRICT;
+
+-- Details that are too large for event_data, by their hash.
+CREATE TABLE audit_body (
+  blake3 BLOB PRIMARY KEY NOT NULL CHECK (length(blake3) = 32),
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What was archived, and from where verification goes on.
+CREATE TABLE audit_seal (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  sequence INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  entry_hash BLOB NOT NULL CHECK (length(entry_hash) = 32),
+  tree_range BLOB NOT NULL,
+  ledger_id TEXT NOT NULL,
+  host_id TEXT NOT NULL,
+  keys TEXT NOT NULL
+) STRICT;`,
+  },
 ];

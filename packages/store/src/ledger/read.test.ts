@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LedgerHead } from '@sentineld/model/audit';
 import { openLedger, readEntries } from './read.ts';
-import { type LedgerVerification, verifyLedger } from './verify.ts';
+import { type LedgerVerification, verifyLedger } from '@sentineld/ledger/verify';
 
 // This process reads with node:sqlite, so the writer runs in a process of its own.
 const NODE_OPTIONS = ['--conditions=sentineld-source', '--input-type=module', '-e'];

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ENTRY_COLUMNS_SQL, type EntryRow, entryFromRow } from './entry-row.ts';
 import { openReserve } from './reserve.ts';
-import { verifyLedger } from './verify.ts';
+import { verifyLedger } from '@sentineld/ledger/verify';
 import { type LedgerWriter, openLedgerWriter } from './writer.ts';
 
 const SIZE = 1024 * 1024;

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEntry, AuditEvent } from '@sentineld/model/audit';
 import type { OriginEntry } from '@sentineld/model/request';
 import { ENTRY_COLUMNS_SQL, type EntryRow, entryFromRow } from './entry-row.ts';
-import { verifyLedger } from './verify.ts';
+import { verifyLedger } from '@sentineld/ledger/verify';
 import { type LedgerWriter, MAX_EVENT_DATA_BYTES, openLedgerWriter } from './writer.ts';
 
 const isRoot = process.geteuid?.() === 0;

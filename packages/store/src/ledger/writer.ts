@@ -7,7 +7,7 @@ import type { AuditAction, AuditActor, AuditEvent, LedgerHead } from '@sentineld
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { AppendReply, OriginEntry, SocketRole } from '@sentineld/model/request';
 import { stopWriter, storeErrorFrom } from '../open.ts';
-import { type ChainPosition, headOf, sealEntry } from './chain.ts';
+import { type ChainPosition, headOf, sealEntry } from '@sentineld/ledger/chain';
 import { type AuditPeer, checkClientEntries, clientEvent, originKey } from './client-entry.ts';
 import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
 import { type LedgerReserve, openReserve } from './reserve.ts';

@@ -2,7 +2,7 @@
  * The bytes of an audit entry that are hashed: format version 1. Pure; docs/ledger-format.md has the same layout for
  * those who verify in another language. What is written here is never changed: a new layout is a new format version.
  */
-import { blake3 } from '@noble/hashes/blake3.js';
+import { blake3 } from './blake3.ts';
 import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 

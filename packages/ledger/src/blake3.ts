@@ -1,0 +1,19 @@
+/**
+ * BLAKE3 (plain hash, 32 bytes of output). JavaScript's is always there; a program that has the native addon puts a faster
+ * one in its place when it starts.
+ */
+import { blake3 as slow } from '@noble/hashes/blake3.js';
+
+export type Blake3 = (bytes: Uint8Array) => Uint8Array;
+
+let chosen: Blake3 = slow;
+
+/** The hash of the bytes, 32 bytes. */
+export function blake3(bytes: Uint8Array): Uint8Array {
+  return chosen(bytes);
+}
+
+/** Takes another implementation from now on. */
+export function useBlake3(implementation: Blake3): void {
+  chosen = implementation;
+}
