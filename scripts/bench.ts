@@ -8,6 +8,7 @@ import { readArguments, readWholeNumber, usageError, type ProgramSyntax } from '
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
 import { benchEnumerate } from './bench/enumerate.ts';
 import { benchEvents } from './bench/events.ts';
+import { benchLedger } from './bench/ledger.ts';
 import { benchMemory } from './bench/memory.ts';
 import { describeFindings, isOk, jsonLine, type Findings } from './bench/report.ts';
 import { startRun, type Run } from './bench/run.ts';
@@ -20,6 +21,7 @@ type Options = { readonly minutes: number | null };
 const BENCHES: Readonly<Record<string, (run: Run, options: Options) => Promise<Findings>>> = {
   enumerate: benchEnumerate,
   events: benchEvents,
+  ledger: benchLedger,
   memory: benchMemory,
   soak: benchSoak,
   store: benchStore,

@@ -32,6 +32,7 @@ const PROGRAMS = {
   sentinelcli: 'packages/sentinelcli/src/main.ts',
   spawner: 'packages/detection/src/sql/spawner-main.ts',
   executor: 'packages/detection/src/sql/executor-main.ts',
+  'sentinel-verify': 'packages/ledger/src/verifier/main.ts',
 } as const;
 
 /** Process listings of macOS and Windows: a program for Linux never imports them, and does not carry them. */

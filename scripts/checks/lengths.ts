@@ -8,8 +8,9 @@ import ts from 'typescript';
 import { REPOSITORY, reportFindings, type Finding } from './finding.ts';
 
 const NINE_OF_TEN_LINES = 40;
-/** Scans alone were 2,000 lines; events, queue, hashing, limits and the sources of a container's names came to twice as many more. */
-const PROCMOND_LINES = 6000;
+/** Scans alone were 2,000 lines; events, queue, hashing, limits and the sources of a container's names came to twice as many more; what
+ * keeps the ledger's checkpoints and mirrors to 650. */
+const PROCMOND_LINES = 6700;
 /** What a program for Linux does not carry. */
 const OTHER_SYSTEMS = /^packages\/procmond\/src\/sources\/(macos|windows|portable)-/;
 const SOURCES = 'packages/*/src/**/*.ts';

@@ -12,6 +12,7 @@ const DURATIONS = new Set([
   'collection.interval',
   'collection.queue.timeout',
   'storage.retention_age',
+  'ledger.checkpoint_interval',
   'detection.deadline',
   'alerting.dedup_window',
 ]);

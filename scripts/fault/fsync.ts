@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
-import { examine, examineQuiet } from './rig/evidence.ts';
+import { examine, examineQuiet, expectEntry } from './rig/evidence.ts';
 import { buildFailingSync, type FailingSync } from './rig/failing-sync.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
 import { startBulk, startChurn, startRecorder, type Recorder } from './rig/load.ts';
@@ -59,6 +59,7 @@ export const fsync = defineFault({
 
 async function failLedger(campaign: Campaign, site: Site, failing: FailingSync, recorder: Recorder): Promise<void> {
   const before = failing.failures();
+  const known = (await site.procmond())?.ledger.sequence ?? 0;
   failing.choose('ledger.db');
   const hasFailed = await eventually(PATIENCE_MS, () => failing.failures() > before);
   if (hasFailed === null) throw new Error('nothing of the ledger was written out in all that time');
@@ -80,6 +81,7 @@ async function failLedger(campaign: Campaign, site: Site, failing: FailingSync, 
   await goesOn(campaign, site, failing, 'the ledger');
   const accepts = await eventually(PATIENCE_MS, () => recorder.acknowledged() > acknowledged);
   campaign.expect('takes-nothing-more', accepts === null ? `the ledger: ${site.lastWords('procmond')}` : null);
+  expectEntry(campaign, site, known, 'ledger_reopen', 'a write of the ledger failed');
 }
 
 async function failEvents(campaign: Campaign, site: Site, failing: FailingSync): Promise<void> {

@@ -9,10 +9,12 @@ import { fsync } from './fsync.ts';
 import { hidepid } from './hidepid.ts';
 import { hostile } from './hostile.ts';
 import { kill } from './kill.ts';
+import { ledger } from './ledger.ts';
 import { many } from './many.ts';
 import { newer } from './newer.ts';
 import { peers } from './peers.ts';
 import { pidReuse } from './pid-reuse.ts';
+import { powerLoss } from './power-loss.ts';
 import { race } from './race.ts';
 import { readOnly } from './read-only.ts';
 import { reader } from './reader.ts';
@@ -44,4 +46,6 @@ export const FAULTS: readonly Fault[] = [
   storm,
   spill,
   diskFullEvents,
+  ledger,
+  powerLoss,
 ];

@@ -4,9 +4,9 @@ import { blake3 } from '@noble/hashes/blake3.js';
 import { describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@sentineld/model/audit';
 import { canonicalEntry, hashEntry, hashPayload } from './canonical-entry.ts';
-import { CHAIN_START, sealEntry } from './chain.ts';
+import { CHAIN_START, type ChainPosition, type NewEntry, sealEntry } from './chain.ts';
 
-const repository = join(import.meta.dirname, '../../../..');
+const repository = join(import.meta.dirname, '../../..');
 const document = readFileSync(join(repository, 'docs/ledger-format.md'), 'utf8');
 const vectorsPath = join(process.env['SENTINELD_CORPORA'] ?? join(repository, '../shared/corpora'), 'crypto/blake3_test_vectors.json');
 
@@ -19,13 +19,20 @@ function documented(sequence: number): string {
   return lines.map((line) => line.split('  ')[0]?.replaceAll(' ', '') ?? '').join('');
 }
 
-const first = sealEntry(CHAIN_START, {
+/** An entry as releases before format version 2 wrote it. */
+function oldEntry(previous: ChainPosition, content: NewEntry): AuditEntry {
+  const hashes = { payloadHash: hashPayload(content.eventData), prevHash: previous.entryHash };
+  const fields = { ...content, ...hashes, sequence: previous.sequence + 1, formatVersion: 1, epoch: 0, keyId: '' };
+  return { ...fields, entryHash: hashEntry(fields), signature: null };
+}
+
+const first = oldEntry(CHAIN_START, {
   timestampMs: Date.UTC(2026, 0, 1),
   actor: 'procmond',
   action: 'ledger_create',
   eventData: '{"ledger_id":"3b241101-e2bb-4255-8caf-4136c566a962","host_id":"web-1","format":1,"hash":"BLAKE3"}',
 });
-const second = sealEntry(first, {
+const second = oldEntry(first, {
   timestampMs: Date.UTC(2026, 0, 1) + 1_500,
   actor: 'procmond',
   action: 'process_scan_complete',
@@ -46,6 +53,25 @@ describe('canonical bytes', () => {
   test('the hashes of the example never change', () => {
     expect(hex(first.entryHash)).toBe('467fa895cc84066e4c0b166a6b64b76fef1166e0c383303eb53a4091fc7df8e3');
     expect(hex(second.entryHash)).toBe('aef34533e38a9807c124c97613ef3779e4455b76004fe3851947a6a104bfbb94');
+  });
+
+  test('format version 2 has the same layout, with an epoch and a key', () => {
+    const content = { timestampMs: 0x0123456789, actor: 'procmond', action: 'start', eventData: '{}' };
+    const entry = sealEntry({ sequence: 0x4711, entryHash: new Uint8Array(32).fill(7) }, content, { epoch: 0x0102, keyId: 'c74f20a3' });
+    const expected = [
+      Buffer.from('sentineld.ledger').toString('hex'),
+      '0002',
+      '0000000000004712',
+      '0000000000000102',
+      '0000000123456789',
+      `00000008${Buffer.from('c74f20a3').toString('hex')}`,
+      `00000008${Buffer.from('procmond').toString('hex')}`,
+      `00000005${Buffer.from('start').toString('hex')}`,
+      hex(blake3(Buffer.from('{}'))),
+      '07'.repeat(32),
+    ];
+    expect(hex(canonicalEntry(entry))).toBe(expected.join(''));
+    expect(entry.entryHash).toEqual(blake3(canonicalEntry(entry)));
   });
 
   test('the hash is of the bytes, and the payload hash of the UTF-8 text', () => {

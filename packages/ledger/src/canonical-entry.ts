@@ -1,13 +1,17 @@
 /**
- * The bytes of an audit entry that are hashed: format version 1. Pure; docs/ledger-format.md has the same layout for
- * those who verify in another language. What is written here is never changed: a new layout is a new format version.
+ * The bytes of an audit entry that are hashed; the layout is that of format versions 1 and 2. Pure; docs/ledger-format.md
+ * has the same for those who verify in another language. What is written here is never changed: a new layout is a new
+ * format version.
  */
 import { blake3 } from './blake3.ts';
 import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 
-/** The only format version there is. */
-export const FORMAT_VERSION: number = 1;
+/** The format version that is written. */
+export const FORMAT_VERSION: number = 2;
+
+/** The format versions that are read: entries of version 1 have no epoch and no key. */
+export const KNOWN_FORMAT_VERSIONS: readonly number[] = [1, FORMAT_VERSION];
 
 /** Bytes of every hash in the ledger: BLAKE3 with its default output length. */
 export const HASH_BYTES: number = 32;

@@ -66,6 +66,7 @@ export function parseCheckpoint(note: string): { readonly checkpoint: Checkpoint
     timestampMs: number(named(time, 'time'), 'line 5, the time'),
     chain: hash(named(chain, 'chain'), 'line 6, the chain'),
   };
+  if (fields.epoch === 0) throw wrong('line 4, the epoch, is 0: epochs count from 1');
   return { checkpoint: { ...fields, note }, signed };
 }
 
@@ -77,13 +78,13 @@ function named(line: string, word: string): string {
 function number(text: string, where: string): number {
   const value = Number(text);
   if (/^(?:0|[1-9][0-9]*)$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw wrong(`${where} is not a whole number below 2^53`);
+  throw wrong(`${where}, is not a whole number below 2^53`);
 }
 
 function hash(text: string, where: string): Uint8Array {
   const bytes = fromBase64(text);
   if (bytes?.length === HASH_BYTES) return bytes;
-  throw wrong(`${where} is not ${HASH_BYTES} bytes in base64`);
+  throw wrong(`${where}, is not ${HASH_BYTES} bytes in base64`);
 }
 
 function base64(bytes: Uint8Array): string {

@@ -3,24 +3,32 @@
  * to right, one for each bit that is set in the size. Proofs are made while leaves stream by, in memory that grows with
  * the logarithm of the size. A hash is 32 bytes of SHA-256.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { SentinelError } from '@sentineld/model/error';
 import { HASH_BYTES } from './canonical-entry.ts';
 
-const LEAF = Buffer.from([0]);
-const NODE = Buffer.from([1]);
+/** Stands where there is always a hash, as far as types can tell. */
+const NOTHING = new Uint8Array(HASH_BYTES);
 
 /** A tree of `size` leaves; changed in place by `appendLeaf`. */
 export type CompactRange = { size: number; readonly nodes: Uint8Array[] };
 
 /** SHA-256 of 00 and the bytes. */
 export function leafHash(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(LEAF).update(bytes).digest();
+  const leaf = Buffer.allocUnsafe(1 + bytes.length);
+  leaf[0] = 0;
+  leaf.set(bytes, 1);
+  return hash('sha256', leaf, 'buffer');
 }
+
+/** 01 and room for two children: used up before the next one is made. */
+const node: Buffer = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
 
 /** SHA-256 of 01 and both children. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return createHash('sha256').update(NODE).update(left).update(right).digest();
+  node.set(left, 1);
+  node.set(right, 1 + HASH_BYTES);
+  return hash('sha256', node, 'buffer');
 }
 
 export function emptyRange(): CompactRange {
@@ -41,7 +49,7 @@ export function appendLeaf(range: CompactRange, leaf: Uint8Array): void {
 /** Root of the tree; of an empty one SHA-256 of nothing. */
 export function rootOf({ nodes }: CompactRange): Uint8Array {
   const last = nodes.at(-1);
-  if (last === undefined) return createHash('sha256').digest();
+  if (last === undefined) return hash('sha256', new Uint8Array(0), 'buffer');
   return nodes.slice(0, -1).reduceRight((right, left) => nodeHash(left, right), last);
 }
 
@@ -52,8 +60,9 @@ export function encodeRange({ nodes }: CompactRange): Uint8Array {
 
 /** The range of `size` leaves, or null where `bytes` is not one of that size. */
 export function decodeRange(size: number, bytes: Uint8Array): CompactRange | null {
+  if (!Number.isSafeInteger(size) || size < 0) return null;
   const count = subtreesOf(0, size).length;
-  if (!Number.isSafeInteger(size) || size < 0 || bytes.length !== count * HASH_BYTES) return null;
+  if (bytes.length !== count * HASH_BYTES) return null;
   const nodes = Array.from({ length: count }, (_, at) => bytes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES));
   return { size, nodes };
 }
@@ -99,7 +108,7 @@ export function verifyInclusion(index: number, size: number, leaf: Uint8Array, p
   if (parts.length !== proof.length || proof.some(({ length }) => length !== HASH_BYTES)) return false;
   let hash = leaf;
   parts.forEach(([start], at) => {
-    const sibling = proof[at] ?? LEAF;
+    const sibling = proof[at] ?? NOTHING;
     hash = start < index ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
   });
   return Buffer.compare(hash, root) === 0;
@@ -186,7 +195,7 @@ function halfOf(size: number): number {
 
 function proverOf(size: number, start: CompactRange, parts: readonly Part[]): Prover {
   // A part may begin before `start`: what it has of it are nodes of the range, whose ends are known.
-  const known = new Map(subtreesOf(0, start.size).map(([from, to], at) => [`${from}-${to}`, start.nodes[at] ?? LEAF]));
+  const known = new Map(subtreesOf(0, start.size).map(([from, to], at) => [`${from}-${to}`, start.nodes[at] ?? NOTHING]));
   const collected = parts.map(([from, to]) => {
     const range: CompactRange = { size: 0, nodes: [] };
     for (const [a, b] of subtreesOf(from, Math.min(to, Math.max(from, start.size)))) {
@@ -211,8 +220,8 @@ function proverOf(size: number, start: CompactRange, parts: readonly Part[]): Pr
 }
 
 function joinLast(nodes: Uint8Array[]): void {
-  const right = nodes.pop() ?? LEAF;
-  const left = nodes.pop() ?? LEAF;
+  const right = nodes.pop() ?? NOTHING;
+  const left = nodes.pop() ?? NOTHING;
   nodes.push(nodeHash(left, right));
 }
 

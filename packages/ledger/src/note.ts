@@ -15,9 +15,11 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 /** Of a note and of a key, so that hostile files are bounded. */
 const MAX_NOTE_CHARACTERS = 16_384;
 const MAX_SIGNATURES = 100;
-/** A key's name has no space, no plus and no control character. */
-const KEY_NAME = /^[^\s+\p{Cc}]{1,255}$/u;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const MAX_KEY_CHARACTERS = 1_024;
+/** A key's name has no space, no plus, no control character and nothing that UTF-8 cannot write. */
+const KEY_NAME = /^[^\s+\p{Cc}\p{Cs}]{1,255}$/u;
+/** A note has no control characters but line feeds; half a surrogate pair would be signed as another character. */
+const NOT_IN_NOTES = /[^\P{Cc}\n]|\p{Cs}/u;
 
 /** A public key with its name, as others are given it. */
 export type VerifierKey = {
@@ -60,6 +62,7 @@ export function verifierKey(name: string, publicKey: Uint8Array): VerifierKey {
  */
 export function parseKey(text: string): VerifierKey {
   const line = text.trim();
+  if (line.length > MAX_KEY_CHARACTERS) throw wrongKey(`it has ${line.length} characters, at most ${MAX_KEY_CHARACTERS} are read`);
   const [, name = '', id = '', encoded = ''] = /^([^+]*)\+([0-9a-f]{8})\+(.*)$/su.exec(line) ?? [];
   const tagged = fromBase64(encoded);
   if (name === '' || tagged === null) throw wrongKey('it is not NAME+8 HEX DIGITS+BASE64');
@@ -80,6 +83,7 @@ export function signNote(text: string, { key, sign }: Signer): string {
 /** @throws SentinelError ledger.input saying what is wrong with it. */
 export function parseNote(note: string): Note {
   if (note.length > MAX_NOTE_CHARACTERS) throw wrongNote(`it has ${note.length} characters, at most ${MAX_NOTE_CHARACTERS} are read`);
+  if (NOT_IN_NOTES.test(note)) throw wrongNote('it has a control character, or half a surrogate pair');
   const middle = note.lastIndexOf('\n\n');
   if (middle < 1 || !note.endsWith('\n'))
     throw wrongNote('there is no empty line before its signatures, or it does not end with a line end');
@@ -119,9 +123,10 @@ function parseSignature(line: string): NoteSignature {
   return { name, keyId: Buffer.from(bytes.subarray(0, ID_BYTES)).toString('hex'), signature: bytes.subarray(ID_BYTES) };
 }
 
-/** The bytes, or null for what is not exactly base64: Node reads over everything else. */
+/** The bytes, or null for what is not base64 to the last bit, as it is written: Node reads over everything else. */
 export function fromBase64(text: string): Uint8Array | null {
-  return BASE64.test(text) && text !== '' ? Uint8Array.from(Buffer.from(text, 'base64')) : null;
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length > 0 && bytes.toString('base64') === text ? Uint8Array.from(bytes) : null;
 }
 
 function wrongKey(why: string): SentinelError {

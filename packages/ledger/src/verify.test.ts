@@ -1,56 +1,49 @@
 import { describe, expect, test } from 'vitest';
-import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
-import { CHAIN_START, type ChainPosition, headOf, sealEntry } from './chain.ts';
-import { type LedgerWitness, compareHeads, verifyLedger } from './verify.ts';
+import { headOf } from './chain.ts';
+import { signCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { entriesOf, sourceOf, sourceOfRecords } from './fixtures/ledger-source.ts';
+import { makeLedger, makeSigner, type MadeLedger, type Step } from './fixtures/make-ledger.ts';
+import { verifyLedger, type LedgerWitness } from './verify.ts';
 
-function ledgerOf(length: number, timeOf: (sequence: number) => number = (sequence) => 1_000 * sequence, salt = ''): AuditEntry[] {
-  const entries: AuditEntry[] = [];
-  let position: ChainPosition = CHAIN_START;
-  for (let sequence = 1; sequence <= length; sequence++) {
-    const first = sequence === 1;
-    const eventData = JSON.stringify(first ? { ledger_id: 'L', host_id: 'H', format: 1 } : { salt });
-    const entry = sealEntry(position, {
-      timestampMs: timeOf(sequence),
-      actor: 'procmond',
-      action: first ? 'ledger_create' : 'process_scan_complete',
-      eventData,
-    });
-    entries.push(entry);
-    position = entry;
-  }
-  return entries;
+const OLD = makeLedger(['old', ...Array.from({ length: 19 }, (): Step => 'old')]);
+const OLD_ENTRIES = entriesOf(OLD.records);
+const SIGNED = makeLedger(['entry', 'checkpoint', 'entry', 'entry', 'checkpoint', 'entry']);
+
+function headWitness({ records }: MadeLedger, sequence: number, name = "the agent's file"): LedgerWitness {
+  const found = entriesOf(records).find(({ entry }) => entry.sequence === sequence);
+  if (found === undefined) throw new Error(`no entry ${sequence}`);
+  return { name, head: headOf(found.entry) };
 }
 
-function witnessOf(entries: readonly AuditEntry[], sequence: number, name = "the agent's file"): LedgerWitness {
-  const entry = entries[sequence - 1];
-  if (entry === undefined) throw new Error(`no entry ${sequence}`);
-  return { name, head: headOf(entry) };
+function checkpoints({ records }: MadeLedger): readonly Checkpoint[] {
+  return records.flatMap((record) => (record.kind === 'checkpoint' ? [record.checkpoint] : []));
 }
 
-describe('verifyLedger', () => {
-  test('a whole ledger, from a synchronous and an asynchronous source', async () => {
-    const entries = ledgerOf(20);
-    async function* streamed(): AsyncGenerator<AuditEntry> {
-      yield* entries;
-    }
-    const result = await verifyLedger(entries);
-    expect(result).toMatchObject({ ok: true, entries: 20, head: witnessOf(entries, 20).head, ledgerId: 'L', notes: [] });
+function newestOf(made: MadeLedger): Checkpoint {
+  const newest = checkpoints(made).at(-1);
+  if (newest === undefined) throw new Error('no checkpoint');
+  return newest;
+}
+
+const outside = ({ note }: Checkpoint, name = 'a mirror'): LedgerWitness => ({ name, checkpoint: note });
+
+describe('a ledger without keys, of format version 1', () => {
+  test('holds from end to end, and nobody says who wrote it', () => {
+    const result = verifyLedger(sourceOf(OLD_ENTRIES));
+    expect(result).toMatchObject({ ok: true, first: 1, entries: 20, ledgerId: OLD.ledgerId, checkpoints: 0, signedSize: 0, notes: [] });
     expect(result).not.toHaveProperty('failure');
-    expect(await verifyLedger(streamed())).toEqual(result);
+    expect(result.cannotShow).toEqual([
+      'No witness: entries removed from the end cannot be noticed, nor a ledger that was rewritten as a whole.',
+      'Who wrote the entries: they are not signed.',
+    ]);
   });
 
-  test('no entries at all are a failure: a ledger always has its first', async () => {
-    expect(await verifyLedger([])).toMatchObject({ ok: false, entries: 0, head: null, failure: { sequence: 1, what: 'empty' } });
-  });
-
-  test('entries removed from the end: unnoticed without a witness, and said so; named with one', async () => {
-    const entries = ledgerOf(20);
-    const cut = entries.slice(0, 15);
-    const alone = await verifyLedger(cut);
-    expect(alone.ok).toBe(true);
-    expect(alone.cannotShow).toContainEqual(expect.stringContaining('No witness: entries removed from the end cannot be noticed'));
-    expect(await verifyLedger(cut, { witnesses: [witnessOf(entries, 10), witnessOf(entries, 18)] })).toMatchObject({
+  test('entries removed from the end: unnoticed without a witness, named with one', () => {
+    const cut = sourceOf(OLD_ENTRIES.slice(0, 15));
+    expect(verifyLedger(cut).ok).toBe(true);
+    const witnesses = [headWitness(OLD, 18), headWitness(OLD, 10)];
+    expect(verifyLedger(cut, { witnesses })).toMatchObject({
       ok: false,
       entries: 15,
       failure: {
@@ -61,77 +54,99 @@ describe('verifyLedger', () => {
     });
   });
 
-  test('a ledger that was rewritten as a whole: unnoticed without a witness, named with one', async () => {
-    const entries = ledgerOf(20);
-    const rewritten = ledgerOf(25, undefined, 'forged');
-    expect((await verifyLedger(rewritten)).ok).toBe(true);
-    expect(await verifyLedger(rewritten, { witnesses: [witnessOf(entries, 12), witnessOf(entries, 5)] })).toMatchObject({
-      ok: false,
-      failure: { sequence: 5, what: 'witness' },
+  test('two witnesses that contradict each other cannot both hold', () => {
+    const other: LedgerWitness = { name: 'a note', head: { sequence: 12, entryHash: 'ff' } };
+    expect(verifyLedger(sourceOf(OLD_ENTRIES), { witnesses: [headWitness(OLD, 12), other] }).failure).toMatchObject({
+      sequence: 12,
+      what: 'witness',
+      why: 'a note knows another entry 12: entries up to there were replaced after they were witnessed',
     });
   });
 
-  test('says up to where witnesses confirm it and what remains open', async () => {
-    const entries = ledgerOf(20);
-    const { ok, shows, cannotShow } = await verifyLedger(entries, { witnesses: [witnessOf(entries, 7), witnessOf(entries, 12, 'a note')] });
+  test('says up to where witnesses confirm it and what remains open', () => {
+    const { ok, shows, cannotShow } = verifyLedger(sourceOf(OLD_ENTRIES), {
+      witnesses: [headWitness(OLD, 7), headWitness(OLD, 12, 'a note')],
+    });
     expect(ok).toBe(true);
     expect(shows).toContain('Entries 1 to 12 are those that a note acknowledged.');
     expect(cannotShow.join('\n')).toMatch(/after entry 12, the newest that a witness knows/);
-    expect(cannotShow.join('\n')).toMatch(/not signed/);
   });
 
-  test('a clock that was set back is a note', async () => {
-    const result = await verifyLedger(ledgerOf(10, (sequence) => (sequence === 6 ? 10 : sequence * 1_000)));
-    expect(result).toMatchObject({ ok: true, notes: [expect.stringMatching(/set back 1 times, first before entry 6/)] });
-  });
-
-  test('signatures that were not checked are mentioned', async () => {
-    const entries = ledgerOf(1);
-    const [first] = entries;
-    if (first === undefined) throw new Error('no entry');
-    const { hashEntry } = await import('./canonical-entry.ts');
-    const signed = { ...first, keyId: 'k1', epoch: 1, signature: new Uint8Array(64) };
-    const result = await verifyLedger([{ ...signed, entryHash: hashEntry(signed) }]);
-    expect(result.ok).toBe(true);
-    expect(result.cannotShow).toContain('Whether the signatures on 1 entries are genuine: they were not checked.');
-  });
-
-  test('a row that is no entry is a failure, another error of the source is not swallowed', async () => {
-    function* source(error: Error): Generator<AuditEntry> {
-      yield* ledgerOf(3);
-      throw error;
-    }
+  test('a row that is no entry is a failure, another error of the source is not swallowed', () => {
+    const throwing = (error: Error) =>
+      sourceOf([], [], {
+        feed: () => {
+          throw error;
+        },
+      });
     const broken = new SentinelError('ledger.broken', {
-      message: 'Entry 4: actor is not text.',
+      message: 'Entry 4.',
       context: { sequence: 4, what: 'row', why: 'actor is not text' },
     });
-    expect(await verifyLedger(source(broken))).toMatchObject({
-      ok: false,
-      entries: 3,
-      failure: { sequence: 4, what: 'row', why: 'actor is not text' },
-    });
-    await expect(verifyLedger(source(new Error('disk on fire')))).rejects.toThrow('disk on fire');
+    expect(verifyLedger(throwing(broken))).toMatchObject({ ok: false, failure: { sequence: 4, what: 'row', why: 'actor is not text' } });
+    expect(() => verifyLedger(throwing(new Error('disk on fire')))).toThrow('disk on fire');
   });
 });
 
-describe('compareHeads', () => {
-  const hashAt = new Map([
-    [3, 'aa'],
-    [5, 'bb'],
-  ]);
-  const witness = (sequence: number, entryHash: string): LedgerWitness => ({ name: 'events.db', head: { sequence, entryHash } });
+describe('checkpoints from elsewhere', () => {
+  const source = sourceOfRecords(SIGNED.records);
+  const newest = newestOf(SIGNED);
+  const rewritten = makeLedger(['checkpoint', 'entry', 'entry', 'checkpoint', 'entry', 'entry']);
 
-  test('agreement is null', () => {
-    expect(compareHeads(5, hashAt, [witness(3, 'aa'), witness(5, 'bb')])).toBeNull();
-    expect(compareHeads(5, hashAt, [])).toBeNull();
+  test('one that agrees narrows what remains open', () => {
+    const { ok, outsideSize, shows, cannotShow } = verifyLedger(source, { witnesses: checkpoints(SIGNED).map((each) => outside(each)) });
+    expect([ok, outsideSize]).toEqual([true, 4]);
+    expect(shows).toContain('Entries 1 to 4 are those of a signed checkpoint that a mirror keeps.');
+    expect(cannotShow).toContain(
+      'Whether entries after 4 were rewritten with the key: no checkpoint of them is known elsewhere (1 entries).',
+    );
   });
 
-  test('two witnesses that contradict each other cannot both hold', () => {
-    expect(compareHeads(5, hashAt, [witness(3, 'aa'), witness(3, 'ff')])).toMatchObject({ sequence: 3, what: 'witness' });
+  test('a ledger that was rewritten with its own key is told by its root', () => {
+    expect(verifyLedger(sourceOfRecords(rewritten.records)).ok).toBe(true);
+    expect(verifyLedger(sourceOfRecords(rewritten.records), { witnesses: [outside(newest)] }).failure).toMatchObject({
+      sequence: 4,
+      what: 'witness',
+      why: expect.stringContaining('has another root'),
+    });
   });
 
-  test('the lowest contradiction is named', () => {
-    expect(compareHeads(5, hashAt, [witness(6, 'cc'), witness(5, 'ff')])).toMatchObject({ sequence: 5 });
-    expect(compareHeads(5, hashAt, [witness(6, 'cc')])).toMatchObject({ sequence: 6, why: expect.stringContaining('entry 6 is gone') });
+  test('a ledger that was put back is too short', () => {
+    const back = SIGNED.records.slice(0, 4);
+    expect(verifyLedger(sourceOfRecords(back), { witnesses: [outside(newest)] }).failure).toMatchObject({
+      sequence: 4,
+      what: 'witness',
+      why: expect.stringContaining('and the ledger ends at 3: entry 4 is gone'),
+    });
+  });
+
+  test('of another ledger, and one that nobody signed who may', () => {
+    const elsewhere = newestOf(makeLedger(['entry', 'checkpoint'], { ledgerId: 'other' }));
+    expect(verifyLedger(source, { witnesses: [outside(elsewhere)] }).failure).toMatchObject({
+      what: 'witness',
+      why: expect.stringContaining('of another ledger'),
+    });
+    const forged = signCheckpoint(newest, makeSigner('stranger'));
+    expect(verifyLedger(source, { witnesses: [outside(forged)] }).failure).toMatchObject({
+      what: 'witness',
+      why: expect.stringContaining('that no key of this ledger signed'),
+    });
+  });
+
+  test('a line that was cut short is a note', () => {
+    const { ok, notes } = verifyLedger(source, { witnesses: [{ name: 'a mirror', checkpoint: newest.note.slice(0, 40) }] });
+    expect(ok).toBe(true);
+    expect(notes).toEqual([expect.stringMatching(/^A checkpoint of a mirror cannot be read: /)]);
+  });
+
+  test('a key to trust is named in what it shows; without one only the ledger says whose it is', () => {
+    const trusted = SIGNED.signers.map(({ key }) => key);
+    expect(verifyLedger(source, { trusted }).shows).toContainEqual(
+      expect.stringMatching(/^Entries 1 to 4 are those that were signed with a key that you trust \(epoch 2, 2026-/),
+    );
+    expect(verifyLedger(source).cannotShow).toContain(
+      `Whose key it is: only the ledger says so (${trusted[0]?.id}). Give a key that you keep elsewhere.`,
+    );
+    expect(verifyLedger(source, { trusted: [makeSigner('stranger').key] }).failure).toMatchObject({ what: 'key' });
   });
 });

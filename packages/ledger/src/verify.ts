@@ -1,146 +1,104 @@
 /**
- * Verifies a ledger from its entries alone, one at a time, and says what that does and does not show. Knows no
- * database: the entries may come from the file, from an export or from a socket.
+ * Verifies a ledger as a whole: goes through it by the rules, holds it against what is known of it elsewhere, and says
+ * what that does and does not show. Knows no database: a source gives its rows.
  */
-import type { AuditEntry, LedgerHead } from '@sentineld/model/audit';
+import type { LedgerHead } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
-import { CHAIN_START, type ChainPosition, type LedgerFailure, checkEntry, headOf } from './chain.ts';
+import { headOf } from './chain.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { KeyPeriod } from './keys.ts';
+import type { VerifierKey } from './note.ts';
+import { compareSeal } from './verify-seal.ts';
+import type { LedgerSource } from './verify-source.ts';
+import { whatItCannotShow, whatItShows } from './verify-text.ts';
+import { compareWitnesses, sizesOf, type LedgerWitness } from './verify-witness.ts';
+import { createWalk, type LedgerWalk, type WalkSummary } from './walk.ts';
+import type { LedgerFailure } from './walk-failure.ts';
+import type { HashNodes } from './walk-leaves.ts';
 
-export type { LedgerFailure } from './chain.ts';
+export type { LedgerSource } from './verify-source.ts';
+export type { LedgerFailure } from './walk-failure.ts';
+export type { LedgerWitness } from './verify-witness.ts';
 
-/** A head that somebody else keeps: the agent's file, a running procmond, a note on paper. */
-export type LedgerWitness = {
-  /** Who says so, for people: "the agent's file". */
-  readonly name: string;
-  readonly head: LedgerHead;
+export type VerifyOptions = {
+  /** Ask for these BEFORE reading the entries, so that a ledger that grows meanwhile is no contradiction. */
+  readonly witnesses?: readonly LedgerWitness[];
+  /** The keys to trust; left out, the ledger's own word is taken for who signs it. */
+  readonly trusted?: readonly VerifierKey[];
+  /** Hashes many nodes of the tree at once. */
+  readonly hashNodes?: HashNodes;
 };
 
 export type LedgerVerification = {
   readonly ok: boolean;
-  /** Entries that hold, counted from the first. */
+  /** The first entry that was verified: 1, or the first after a seal or of the part that was asked for. */
+  readonly first: number;
+  /** Entries that hold, counted from there. */
   readonly entries: number;
   /** The last of them. */
   readonly head: LedgerHead | null;
-  /** From the first entry: which ledger this is. */
   readonly ledgerId: string | null;
+  /** Checkpoints that hold, and the newest. */
+  readonly checkpoints: number;
+  readonly newestCheckpoint: Checkpoint | null;
+  readonly keys: readonly KeyPeriod[];
+  /** Entries up to this number are covered by a checkpoint that is signed; 0 where there is none. */
+  readonly signedSize: number;
+  /** The same, by a key that is trusted. */
+  readonly trustedSize: number;
+  /** The same, by a checkpoint that is known elsewhere. */
+  readonly outsideSize: number;
   readonly failure?: LedgerFailure;
-  /** Worth a look, but no failure: clocks that went back. */
+  /** Worth a look, but no failure. */
   readonly notes: readonly string[];
   /** What holds by this verification, and what it cannot know; sentences for people. */
   readonly shows: readonly string[];
   readonly cannotShow: readonly string[];
 };
 
-export type VerifyOptions = {
-  /** Ask for these BEFORE reading the entries, so that a ledger that grows meanwhile is no contradiction. */
-  readonly witnesses?: readonly LedgerWitness[];
-};
-
 /**
- * Checks every entry: its number, its link to the one before, both hashes, its format version; then the witnesses.
- * Stops at the first failure. Errors of the source other than a broken row are thrown on.
+ * Checks every entry and checkpoint by the rules of docs/ledger-format.md, then the seal, then the witnesses. Stops at
+ * the first failure. Errors of the source other than a broken row are thrown on.
  */
-export async function verifyLedger(
-  entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>,
-  options: VerifyOptions = {},
-): Promise<LedgerVerification> {
-  const witnesses = options.witnesses ?? [];
-  const walk = startWalk(witnesses);
-  const failure = (await followChain(entries, walk)) ?? compareHeads(walk.position.sequence, walk.hashAt, witnesses);
-  const { position } = walk;
-  const result = {
-    ok: failure === null,
-    entries: position.sequence,
-    head: position.sequence === 0 ? null : headOf(position),
-    ledgerId: walk.ledgerId,
-    notes: timestampNotes(walk),
-    shows: whatItShows(failure, walk, witnesses),
-    cannotShow: whatItCannotShow(failure, walk, witnesses),
-  };
-  return failure === null ? result : { ...result, failure };
+export function verifyLedger(source: LedgerSource, options: VerifyOptions = {}): LedgerVerification {
+  const { witnesses = [], trusted = null, hashNodes } = options;
+  const sizes = sizesOf(witnesses);
+  const walk = createWalk(source.start, { trusted, sizes, ...(hashNodes === undefined ? {} : { hashNodes }) });
+  const broken = feedFrom(source, walk);
+  const summary = walk.end();
+  const seal = compareSeal(source, summary);
+  const held = compareWitnesses(source, summary, witnesses, trusted ?? []);
+  const failure = broken ?? summary.failure ?? untrustedPart(summary, trusted) ?? seal.failure ?? held.failure;
+  return resultOf(source, summary, failure, { witnesses, trusted, seal, held });
 }
 
-/**
- * Holds a verified ledger against heads known elsewhere. `hashAt` has the verified entry hash (hex) of every sequence
- * that a witness names. Returns the contradiction with the lowest sequence, or null.
- */
-export function compareHeads(
-  lastSequence: number,
-  hashAt: ReadonlyMap<number, string>,
-  witnesses: readonly LedgerWitness[],
-): LedgerFailure | null {
-  const bySequence = witnesses.toSorted((a, b) => a.head.sequence - b.head.sequence);
-  for (const { name, head } of bySequence) {
-    const { sequence } = head;
-    if (sequence > lastSequence) {
-      const gone = sequence - lastSequence === 1 ? `entry ${sequence} is` : `entries ${lastSequence + 1} to ${sequence} are`;
-      return { sequence, what: 'witness', why: `${name} knows entry ${sequence}, but the ledger ends at ${lastSequence}: ${gone} gone` };
-    }
-    if (hashAt.get(sequence) !== head.entryHash) {
-      return {
-        sequence,
-        what: 'witness',
-        why: `${name} knows another entry ${sequence}: entries up to there were replaced after they were witnessed`,
-      };
-    }
-  }
-  return null;
-}
-
-/** What is carried from entry to entry. */
-type Walk = {
-  position: ChainPosition;
-  ledgerId: string | null;
-  lastTimestampMs: number;
-  clockWentBack: number;
-  firstClockWentBack: number;
-  signed: number;
-  readonly wanted: ReadonlySet<number>;
-  readonly hashAt: Map<number, string>;
-};
-
-function startWalk(witnesses: readonly LedgerWitness[]): Walk {
-  const wanted = new Set(witnesses.map((witness) => witness.head.sequence));
-  return {
-    position: CHAIN_START,
-    ledgerId: null,
-    lastTimestampMs: 0,
-    clockWentBack: 0,
-    firstClockWentBack: 0,
-    signed: 0,
-    wanted,
-    hashAt: new Map(),
-  };
-}
-
-async function followChain(entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>, walk: Walk): Promise<LedgerFailure | null> {
+function feedFrom(source: LedgerSource, walk: LedgerWalk): LedgerFailure | null {
   try {
-    for await (const entry of entries) {
-      const failure = checkEntry(walk.position, entry);
-      if (failure !== null) return failure;
-      stepTo(walk, entry);
-    }
+    return anchorOf(source, walk) ?? source.feed(walk);
   } catch (thrown) {
     return failureOfRow(thrown);
   }
-  return walk.position.sequence === 0
-    ? { sequence: 1, what: 'empty', why: 'there is no entry, not even the one that a ledger starts with' }
-    : null;
 }
 
-function stepTo(walk: Walk, entry: AuditEntry): void {
-  walk.position = { sequence: entry.sequence, entryHash: entry.entryHash };
-  if (entry.sequence === 1) walk.ledgerId = ledgerIdOf(entry.eventData);
-  if (walk.wanted.has(entry.sequence)) walk.hashAt.set(entry.sequence, headOf(walk.position).entryHash);
-  if (entry.signature !== null) walk.signed += 1;
-  if (entry.timestampMs < walk.lastTimestampMs) {
-    walk.clockWentBack += 1;
-    if (walk.clockWentBack === 1) walk.firstClockWentBack = entry.sequence;
-  }
-  walk.lastTimestampMs = entry.timestampMs;
+/** A key that only a seal names may be anybody's who could write the file. */
+function untrustedPart({ trustedSize, signedSize }: WalkSummary, trusted: readonly VerifierKey[] | null): LedgerFailure | null {
+  if (trusted === null || trustedSize >= signedSize) return null;
+  const sequence = trustedSize + 1;
+  const why = `entries from ${sequence} on are signed, but not by a key that you trust, nor by one that such a key announced in this file; an archive may have the announcement`;
+  return { sequence, what: 'key', why };
 }
 
-/** A reader throws ledger.broken for a row that is no entry; that is a finding, not an error of the verification. */
+function anchorOf({ start, anchor, seal }: LedgerSource, walk: LedgerWalk): LedgerFailure | null {
+  if (start.sequence === 0) return null;
+  const { sequence, epoch } = start;
+  if (anchor === null)
+    return { sequence, what: 'seal', why: `the checkpoint of epoch ${epoch}, on which the start stands, is missing`, epoch };
+  const failure = walk.anchor(anchor);
+  // Without a seal the start was read from the checkpoint itself.
+  return failure?.what === 'seal' && seal === null ? { ...failure, what: 'tree' } : failure;
+}
+
+/** A reader throws ledger.broken for a row that is none; that is a finding, not an error of the verification. */
 function failureOfRow(thrown: unknown): LedgerFailure {
   if (!(thrown instanceof SentinelError) || thrown.code !== 'ledger.broken') throw thrown;
   const { sequence, why } = thrown.context;
@@ -148,57 +106,34 @@ function failureOfRow(thrown: unknown): LedgerFailure {
   return { sequence, what: 'row', why: typeof why === 'string' ? why : thrown.message };
 }
 
-function ledgerIdOf(eventData: string): string | null {
-  try {
-    const data: unknown = JSON.parse(eventData);
-    if (typeof data === 'object' && data !== null && 'ledger_id' in data && typeof data.ledger_id === 'string') return data.ledger_id;
-  } catch {
-    // The hash holds, so this is what was written: a ledger without an id.
-  }
-  return null;
-}
+/** What was found beside the rows themselves. */
+type Findings = {
+  readonly witnesses: readonly LedgerWitness[];
+  readonly trusted: readonly VerifierKey[] | null;
+  readonly seal: ReturnType<typeof compareSeal>;
+  readonly held: ReturnType<typeof compareWitnesses>;
+};
 
-function timestampNotes(walk: Walk): string[] {
-  if (walk.clockWentBack === 0) return [];
-  return [
-    `The clock of the host was set back ${walk.clockWentBack} times, first before entry ${walk.firstClockWentBack}: times do not grow there.`,
-  ];
-}
-
-function whatItShows(failure: LedgerFailure | null, walk: Walk, witnesses: readonly LedgerWitness[]): string[] {
-  const last = walk.position.sequence;
-  const lines: string[] = [];
-  if (last > 0)
-    lines.push(
-      `Entries 1 to ${last} are complete, in order and fit their hashes: none of them was changed, removed or inserted without recomputing all that follow.`,
-    );
-  if (failure === null && witnesses.length > 0) {
-    const newest = newestWitness(witnesses);
-    lines.push(`Entries 1 to ${newest.head.sequence} are those that ${newest.name} acknowledged.`);
-  }
-  return lines;
-}
-
-function whatItCannotShow(failure: LedgerFailure | null, walk: Walk, witnesses: readonly LedgerWitness[]): string[] {
-  const last = walk.position.sequence;
-  const lines: string[] = [];
-  if (failure !== null && failure.what !== 'witness')
-    lines.push(`Whether anything after entry ${last} can be trusted: it does not link to what was verified.`);
-  if (witnesses.length === 0) {
-    lines.push('No witness: entries removed from the end cannot be noticed, nor a ledger that was rewritten as a whole.');
-  } else if (failure === null) {
-    const known = newestWitness(witnesses).head.sequence;
-    lines.push(`Whether entries were removed or replaced after entry ${known}, the newest that a witness knows.`);
-    lines.push('Whether the witnesses were changed too: one on the same host is only as safe as its file.');
-  }
-  lines.push(
-    walk.signed > 0
-      ? `Whether the signatures on ${walk.signed} entries are genuine: they were not checked.`
-      : 'Who wrote the entries: they are not signed.',
-  );
-  return lines;
-}
-
-function newestWitness(witnesses: readonly LedgerWitness[]): LedgerWitness {
-  return witnesses.reduce((newest, witness) => (witness.head.sequence > newest.head.sequence ? witness : newest));
+function resultOf(source: LedgerSource, summary: WalkSummary, failure: LedgerFailure | null, findings: Findings): LedgerVerification {
+  const { position, ledgerId, checkpoints, newest, keys, signedSize, trustedSize, notes } = summary;
+  const { seal, held, witnesses, trusted } = findings;
+  const { start } = source;
+  const told = { source, summary, failure, witnesses, trusted, outsideSize: held.outsideSize, outsideName: held.outsideName };
+  const result = {
+    ok: failure === null,
+    first: start.sequence + 1,
+    entries: position.sequence - start.sequence,
+    head: position.sequence === 0 ? null : headOf(position),
+    ledgerId,
+    checkpoints,
+    newestCheckpoint: newest,
+    keys,
+    signedSize,
+    trustedSize,
+    outsideSize: held.outsideSize,
+    notes: [...notes, ...seal.notes, ...held.notes],
+    shows: whatItShows(told),
+    cannotShow: [...whatItCannotShow(told), ...seal.cannotShow, ...held.cannotShow],
+  };
+  return failure === null ? result : { ...result, failure };
 }

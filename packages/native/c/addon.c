@@ -81,6 +81,8 @@ static const struct {
     {"drainProcessEvents", drain_process_events}, {"countProcessEvents", count_process_events},
     {"stopProcessEvents", stop_process_events},   {"keepAcrossExec", keep_across_exec},
     {"hashFile", hash_file},               {"cancelHash", cancel_hash},
+    {"blake3", blake3_bytes},              {"sha256Nodes", sha256_nodes},
+    {"checkEntryPage", check_entry_page},  {"hashCode", name_hash_code},
 };
 
 NAPI_MODULE_INIT() {

@@ -50,6 +50,10 @@ napi_value stop_process_events(napi_env env, napi_callback_info info);
 napi_value keep_across_exec(napi_env env, napi_callback_info info);
 napi_value hash_file(napi_env env, napi_callback_info info);
 napi_value cancel_hash(napi_env env, napi_callback_info info);
+napi_value blake3_bytes(napi_env env, napi_callback_info info);
+napi_value sha256_nodes(napi_env env, napi_callback_info info);
+napi_value check_entry_page(napi_env env, napi_callback_info info);
+napi_value name_hash_code(napi_env env, napi_callback_info info);
 
 /* The numbers of this architecture's resource limits, by name. NULL with an exception pending on failure. */
 napi_value limit_numbers(napi_env env);

@@ -61,7 +61,7 @@ describe.runIf(existsSync(join(prebuilt, fileName)))('loadNative in a copy of th
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'sentineld-native-'));
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
-    for (const name of ['addon', 'binding', 'confinement', 'filter', 'io-uring', 'syscalls']) {
+    for (const name of ['addon', 'binding', 'confinement', 'filter', 'io-uring', 'ledger-hash', 'syscalls']) {
       cpSync(fileURLToPath(new URL(`${name}.ts`, import.meta.url)), join(directory, 'code', `${name}.ts`));
     }
   });

@@ -6,6 +6,7 @@ import { buildConfinement, type ConfinementProfile } from './confinement.ts';
 import type { FileHashCalls } from './file-hash.ts';
 import { allowEverything, refuseOnly } from './filter.ts';
 import { openIoUrings } from './io-uring.ts';
+import { bindLedgerHash, type LedgerHash, type LedgerHashCalls } from './ledger-hash.ts';
 import type { ListProcesses, ReadProcess } from './process-files.ts';
 import type { ProcessEventCalls } from './process-events.ts';
 import { IO_URING_SETUP, type Arch } from './syscalls.ts';
@@ -72,7 +73,8 @@ export type Native = {
   /** Which processes /proc lists. Throws where it cannot be opened. */
   readonly listProcesses: ListProcesses;
 } & ProcessEventCalls &
-  FileHashCalls;
+  FileHashCalls &
+  LedgerHash;
 
 /** What the C files export (c/addon.c). Limits are numbers, Infinity for none; a filter is an array of struct sock_filter. */
 export type Addon = {
@@ -86,7 +88,8 @@ export type Addon = {
   readonly listProcesses: ListProcesses;
   readonly limitNumbers: Readonly<Record<ResourceName, number>>;
 } & ProcessEventCalls &
-  FileHashCalls;
+  FileHashCalls &
+  LedgerHashCalls;
 
 const ADDON_FUNCTIONS = [
   'peerCredentials',
@@ -105,6 +108,10 @@ const ADDON_FUNCTIONS = [
   'listProcesses',
   'hashFile',
   'cancelHash',
+  'blake3',
+  'sha256Nodes',
+  'checkEntryPage',
+  'hashCode',
 ];
 
 /** Whether what was loaded is an addon of this version: an old file must not be called with new arguments. */
@@ -131,6 +138,7 @@ export function bindNative(addon: Addon, arch: Arch): Native {
     listProcesses: addon.listProcesses,
     hashFile: addon.hashFile,
     cancelHash: addon.cancelHash,
+    ...bindLedgerHash(addon),
     notify: (message) => notify(addon, message),
     getResourceLimit(resource) {
       const [soft, hard] = addon.getLimit(limitNumber(addon, resource));

@@ -1,5 +1,12 @@
 import { NO_EVENTS } from '@sentineld/model/process-event';
-import { ProcmondReplySchema } from '@sentineld/model/reply';
+import {
+  AppendReplySchema,
+  ArchiveReplySchema,
+  CheckpointNoticeSchema,
+  ProcmondReplySchema,
+  RestoreReplySchema,
+  RotateKeyReplySchema,
+} from '@sentineld/model/reply';
 import type { Request } from '@sentineld/model/request';
 import { SOCKET_ROLES } from '@sentineld/model/request';
 import type { Peer } from '@sentineld/runtime/ipc/server';
@@ -7,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { answer, type AnswerContext, type ProcmondHealth } from './answers.ts';
 import type { CollectionHealth } from './collection-health.ts';
 import type { CollectorState } from './collector.ts';
+import type { LedgerHealth } from './ledger-keeper.ts';
 import { createFakes, ledgerError, type Fakes } from './fixtures/fakes.fixture.ts';
 
 const PEER: Peer = { role: 'sentinelagent', credentials: { pid: 10, uid: 1000, gid: 1000 } };
@@ -34,6 +42,15 @@ const COLLECTION: CollectionHealth = {
   stall: null,
 };
 
+const LEDGER: LedgerHealth = {
+  sequence: 7,
+  entryHash: 'ab',
+  keyId: '0a0b0c0d',
+  checkpoint: { epoch: 2, treeSize: 6, timestampMs: 100_000 },
+  mirrors: [{ path: '/m', treeSize: 6, failure: null }],
+  pending: 3,
+};
+
 beforeEach(() => void vi.spyOn(Date, 'now').mockReturnValue(101_000));
 afterEach(() => vi.restoreAllMocks());
 
@@ -47,7 +64,16 @@ function context(fakes: Fakes, collector: Partial<CollectorState> = {}, unconfin
       health: () => COLLECTION,
     },
     events: fakes.events,
-    ledger: fakes.ledger,
+    keeper: {
+      ledger: fakes.ledger,
+      health: () => LEDGER,
+      problems: () => fakes.ledgerProblems,
+      checkpoint: () => fakes.ledger.checkpoint(),
+      archive: (beforeMs) => fakes.ledger.archive(beforeMs),
+      restore: (claims) => fakes.ledger.restore(claims),
+    },
+    ownUid: 990,
+    onRefused: ({ peer, reason }) => void fakes.done.push(`refused ${peer.credentials?.uid}: ${reason}`),
     privileges: {
       proof: { uid: 1, gid: 1, groups: [], threads: 9, effective: '0', bounding: '0', noNewPrivileges: true, seccomp: true, refused: [] },
       seesOtherUsers: true,
@@ -57,6 +83,12 @@ function context(fakes: Fakes, collector: Partial<CollectorState> = {}, unconfin
     },
   };
 }
+
+const OWNERS: readonly Request[] = [
+  { request: 'ledger.rotate_key' },
+  { request: 'ledger.archive', beforeMs: 5 },
+  { request: 'ledger.restore', reason: 'disk', notes: ['n'] },
+];
 
 const health = (given: AnswerContext): ProcmondHealth => answer(given, { request: 'health' }, PEER) as ProcmondHealth;
 
@@ -75,7 +107,7 @@ describe('health', () => {
       scans: 4,
       lastScan: LAST,
       collection: COLLECTION,
-      ledger: { sequence: 7, entryHash: 'ab' },
+      ledger: LEDGER,
       privileges: given.privileges.proof,
       hostId: 'host',
     });
@@ -100,6 +132,14 @@ describe('health', () => {
     const fakes = createFakes();
     fakes.broken = ledgerError('no space');
     expect(health(context(fakes))).toMatchObject({ state: 'failing', problems: ['the ledger takes no entries: no space'] });
+  });
+
+  it('is failing where the ledger is contradicted, and degraded where its checkpoints get nowhere', () => {
+    const fakes = createFakes();
+    fakes.ledgerProblems = { failures: [], degradations: ['the mirror /m'] };
+    expect(health(context(fakes))).toMatchObject({ state: 'degraded', problems: ['the mirror /m'] });
+    fakes.ledgerProblems = { failures: ['it was put back'], degradations: ['the mirror /m'] };
+    expect(health(context(fakes))).toMatchObject({ state: 'failing', problems: ['it was put back', 'the mirror /m'] });
   });
 
   it('is failing where the newest scan is too old, or there never was one', () => {
@@ -139,19 +179,48 @@ describe('the other requests', () => {
     { originSequence: 2, event: { action: 'stop', data: {} } },
   ] as const;
 
-  it.each(SOCKET_ROLES)('audit.append from %s is recorded with the role of the socket and the credentials of the kernel', (role) => {
+  it.each(SOCKET_ROLES)('audit.append from %s is recorded with the role of the socket and the credentials of the kernel', async (role) => {
     const fakes = createFakes();
-    const reply = answer(context(fakes), { request: 'audit.append', origin: 'o1', entries }, { ...PEER, role });
-    expect(fakes.done).toEqual([`append from ${role} o1 2 1000`]);
-    expect(reply).toEqual({ head: { sequence: 7, entryHash: 'ab' }, lastOriginSequence: 2 });
+    const reply = await answer(context(fakes), { request: 'audit.append', origin: 'o1', entries }, { ...PEER, role });
+    expect(fakes.done).toEqual([`submit ${role} o1 2 1000`]);
+    expect(AppendReplySchema.parse(reply)).toEqual({ head: { sequence: 7, entryHash: 'ab' }, lastOriginSequence: 2 });
   });
 
-  it('audit.append is refused where it cannot be told who sends', () => {
+  it.each<Request>([{ request: 'audit.append', origin: 'o1', entries }, ...OWNERS])(
+    '$request is refused where it cannot be told who sends',
+    (request) => {
+      const fakes = createFakes();
+      const ask = (): unknown => answer(context(fakes), request, { role: 'sentinelcli', credentials: null });
+      expect(ask).toThrow(expect.objectContaining({ code: 'native.unavailable' }));
+      expect(fakes.done).toEqual([]);
+    },
+  );
+
+  it('ledger.checkpoint is for everybody who may connect', () => {
     const fakes = createFakes();
-    const append = (): unknown =>
-      answer(context(fakes), { request: 'audit.append', origin: 'o1', entries }, { role: 'sentinelagent', credentials: null });
-    expect(append).toThrow(expect.objectContaining({ code: 'native.unavailable' }));
-    expect(fakes.done).toEqual([]);
+    const reply = answer(context(fakes), { request: 'ledger.checkpoint' }, PEER);
+    expect(CheckpointNoticeSchema.parse(reply)).toEqual({ epoch: 1, treeSize: 7, timestampMs: 100_500, note: 'a note' });
+  });
+
+  it.each(OWNERS)("$request is for root and procmond's own user, and what others ask is recorded", (request) => {
+    const fakes = createFakes();
+    const ask = (uid: number): unknown =>
+      answer(context(fakes), request, { role: 'sentinelcli', credentials: { pid: 10, uid, gid: 1000 } });
+    expect(() => ask(1000)).toThrow(expect.objectContaining({ code: 'ipc.refused', message: expect.stringContaining('not for uid 1000') }));
+    expect(fakes.done).toEqual([`refused 1000: uid 1000 may not ask for ${request.request}`]);
+    ask(0);
+    ask(990);
+    expect(fakes.done).toHaveLength(3);
+  });
+
+  it('what changes the ledger is done as it was asked for, and a restore by whom the kernel says', async () => {
+    const fakes = createFakes();
+    const root: Peer = { role: 'sentinelcli', credentials: { pid: 10, uid: 0, gid: 0 } };
+    const [rotate, archive, restore] = await Promise.all(OWNERS.map(async (request) => answer(context(fakes), request, root)));
+    expect(fakes.done).toEqual(['rotate', 'archive 5', 'restore disk 0 1']);
+    expect(RotateKeyReplySchema.parse(rotate)).toEqual(rotate);
+    expect(ArchiveReplySchema.parse(archive)).toEqual(archive);
+    expect(RestoreReplySchema.parse(restore)).toEqual(restore);
   });
 
   it('subscribe needs nothing but the server', () => {

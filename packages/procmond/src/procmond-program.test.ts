@@ -213,9 +213,10 @@ describe.skipIf(!isBuilt)('procmond (needs the built program)', () => {
         await expect.poll(() => loads().length, { timeout: 15_000 }).toBe(before + 1);
         return loads().at(-1);
       };
-      expect(await hangUp('collection: {interval: 500ms, argv_limit: 8KiB}\n')).toMatchObject({
-        applied: ['collection.interval'],
-        needs_restart: ['collection.argv_limit'],
+      const changed = 'collection: {interval: 500ms, argv_limit: 8KiB}\nledger: {checkpoint_interval: 2s, mirror: [/m]}\n';
+      expect(await hangUp(changed)).toMatchObject({
+        applied: ['collection.interval', 'ledger.checkpoint_interval'],
+        needs_restart: ['collection.argv_limit', 'ledger.mirror'],
         config_files: [file],
       });
       expect(await askOnce(socket, { request: 'health' })).toMatchObject({ intervalMs: 500 });

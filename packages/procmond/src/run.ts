@@ -1,6 +1,7 @@
 /**
  * `procmond run`: from configuration to a collecting daemon, and back to a store that readers can go on reading.
  */
+import { useNativeBlake3 } from '@sentineld/ledger/blake3';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import { createRedactor } from '@sentineld/model/redact';
 import type { Request } from '@sentineld/model/request';
@@ -18,9 +19,10 @@ import { daemonAccounts } from '@sentineld/runtime/lifecycle/accounts';
 import { createLogger, type AdjustableLogger, type Logger } from '@sentineld/runtime/log/logger';
 import { VERSION } from '@sentineld/runtime/version';
 import { openEventsWriter, type EventsWriter } from '@sentineld/store/events/writer';
-import { openLedgerWriter, type LedgerWriter } from '@sentineld/store/ledger/writer';
+import type { LedgerWriter } from '@sentineld/store/ledger/writer';
 import { answer, type AnswerContext } from './answers.ts';
 import { readHostFacts } from './host-facts.ts';
+import { keepLedger, type LedgerKeeper } from './ledger-keeper.ts';
 import { settlePrivileges, type SettledPrivileges } from './settle-privileges.ts';
 import { createProcessSource } from './sources/platform-source.ts';
 import { createWatch, LIVE_SETTINGS, type Watch } from './watch.ts';
@@ -41,9 +43,15 @@ export async function run(options: RunOptions): Promise<void> {
   const { config } = loaded;
   const paths = statePaths(config.state_dir);
   const privileges = settlePrivileges({ loaded, paths, programArguments: options.programArguments, wantsEvents: !options.once });
+  useNativeBlake3(privileges.native === null ? { available: false } : { available: true, native: privileges.native });
   const log = createLogger('procmond', config.log.level);
   const lock = takeStateLock(`${paths.eventsDir}/procmond.lock`, 'procmond');
-  const stores = openStores(loaded, paths, privileges);
+  const settings: Settings = { loaded };
+  const servers: SocketServer[] = [];
+  const publish = (event: unknown): void => {
+    for (const server of servers) server.publish(event);
+  };
+  const stores = openStores({ settings, paths, privileges, log, publish });
   const redact = createRedactor(config.collection.redact);
   const source = await createProcessSource(process.platform, {
     openFileLimit: openFileLimit(privileges),
@@ -51,10 +59,9 @@ export async function run(options: RunOptions): Promise<void> {
     redact,
     native: privileges.native,
   });
-  const settings: Settings = { loaded };
-  const servers: SocketServer[] = [];
   const watch = createWatch({
-    ...stores,
+    events: stores.events,
+    ledger: stores.keeper.ledger,
     loaded,
     current: () => settings.loaded.config,
     paths,
@@ -62,24 +69,24 @@ export async function run(options: RunOptions): Promise<void> {
     log,
     source,
     redact,
-    onScan: (scan) => {
-      for (const server of servers) server.publish(scan);
-    },
+    onScan: publish,
   });
-  const refusals = createRefusalLog((data) => recordRefusal(stores.ledger, log, data));
+  const refusals = createRefusalLog((data) => recordRefusal(stores.keeper.ledger, log, data));
   const daemon: Daemon = { log, lock, watch, servers, refusals, ...stores };
   if (options.once) {
     await source.prepare?.();
     return finish(daemon, 'once', await scanOnce(watch));
   }
-  const context: AnswerContext = { ...stores, version: VERSION, watch, privileges };
-  servers.push(...(await openSockets(loaded, paths, context, refusals)));
+  const ownUid = process.getuid?.() ?? -1;
+  const context: AnswerContext = { ...stores, version: VERSION, watch, privileges, ownUid, onRefused: refusals.note };
+  servers.push(...(await openSockets(loaded, paths, { ...context, keeper: stores.keeper })));
   listenForStop({
     watchParent: options.supervised,
-    onHangup: () => reload(options, settings, stores.ledger, log),
+    onHangup: () => reload(options, settings, stores.keeper.ledger, log),
     onStop: (reason) => void finish(daemon, reason, 0),
   });
   watch.start();
+  stores.keeper.start();
   keepSmall();
   privileges.native?.notify('READY=1');
 }
@@ -119,7 +126,7 @@ async function scanOnce({ collector }: Watch): Promise<number> {
   return scan === null || !isWritten ? 4 : 0;
 }
 
-type Stores = { readonly events: EventsWriter; readonly ledger: LedgerWriter; readonly startedMs: number };
+type Stores = { readonly events: EventsWriter; readonly keeper: LedgerKeeper; readonly startedMs: number };
 type Daemon = Stores & {
   readonly log: Logger;
   readonly lock: StateLock;
@@ -128,7 +135,16 @@ type Daemon = Stores & {
   readonly refusals: RefusalLog;
 };
 
-function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: SettledPrivileges): Stores {
+type StoreOptions = {
+  readonly settings: Settings;
+  readonly paths: StatePaths;
+  readonly privileges: SettledPrivileges;
+  readonly log: Logger;
+  readonly publish: (event: unknown) => void;
+};
+
+function openStores({ settings, paths, privileges, log, publish }: StoreOptions): Stores {
+  const { loaded } = settings;
   const startedMs = Date.now();
   const facts = readHostFacts();
   const events = openEventsWriter(paths.eventsDb, {
@@ -140,49 +156,75 @@ function openStores(loaded: LoadedConfig, paths: StatePaths, privileges: Settled
     collectorVersion: VERSION,
     configHash: loaded.hash,
   });
-  const ledger = openLedgerWriter({ path: paths.ledgerDb, hostId: events.hostId, clock: Date.now });
-  ledger.append('procmond', [
-    {
-      action: 'start',
-      data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
-    },
+  const keeper = keepLedger({
+    config: loaded.config.ledger,
+    intervalMs: () => settings.loaded.config.ledger.checkpoint_interval,
+    paths,
+    hostId: events.hostId,
+    log,
+    publish,
+  });
+  keeper.ledger.append('procmond', [
+    { action: 'start', data: startEvidence(loaded, keeper.ledger) },
     {
       action: 'privilege_drop',
       data: { ...privileges.proof, sees_other_users: privileges.seesOtherUsers, unconfined: privileges.unconfined },
     },
   ]);
-  return { events, ledger, startedMs };
+  return { events, keeper, startedMs };
 }
+
+/** What is run, how, and what was found of the run before. */
+function startEvidence({ hash, files }: LoadedConfig, ledger: LedgerWriter): Readonly<Record<string, unknown>> {
+  const newest = ledger.newestCheckpoint();
+  return {
+    version: VERSION,
+    pid: process.pid,
+    boot_id: bootId(),
+    config_hash: hash,
+    config_files: files,
+    key_id: ledger.key().id,
+    previous_end: ledger.previousEnd(),
+    previous_checkpoint: newest === null ? null : { epoch: newest.epoch, tree_size: newest.treeSize, timestamp: newest.timestampMs },
+  };
+}
+
+/** What both sockets answer. */
+const FOR_ALL: readonly Request['request'][] = ['health', 'subscribe', 'audit.append'];
+/** What the operators' does too; who may have it done, `answer` decides. */
+const FOR_OPERATORS: readonly Request['request'][] = ['ledger.checkpoint', 'ledger.rotate_key', 'ledger.archive', 'ledger.restore'];
 
 /** The operators' socket and the agent's; what is not permitted is recorded. */
 async function openSockets(
   loaded: LoadedConfig,
   paths: StatePaths,
-  context: AnswerContext,
-  refusals: RefusalLog,
+  context: AnswerContext & { readonly keeper: LedgerKeeper },
 ): Promise<readonly SocketServer[]> {
-  const ownUid = process.getuid?.() ?? -1;
-  const agentUid = daemonAccounts(loaded.config).agentUid;
+  const { agentUid } = daemonAccounts(loaded.config);
   const shared = {
     credentialsOf: peerCredentialsReader(),
     answer: async (request: Request, peer: Peer) => answer(context, request, peer),
-    onRefused: refusals.note,
+    greeting: () => {
+      const checkpoint = context.keeper.ledger.newestCheckpoint();
+      return checkpoint === null ? [] : [{ event: 'ledger.checkpoint', checkpoint }];
+    },
+    onRefused: context.onRefused,
   };
   return [
     await serveSocket({
       ...shared,
       path: paths.procmondSocket,
       role: 'sentinelcli',
-      permitted: new Set<Request['request']>(['health', 'subscribe', 'audit.append']),
+      permitted: new Set([...FOR_ALL, ...FOR_OPERATORS]),
       admits: () => true,
     }),
     await serveSocket({
       ...shared,
       path: paths.procmondAgentSocket,
       role: 'sentinelagent',
-      permitted: new Set<Request['request']>(['health', 'subscribe', 'audit.append']),
+      permitted: new Set(FOR_ALL),
       // Where all run as one user the socket's role is all there is; otherwise it is the agent's alone.
-      admits: ({ uid }) => uid === agentUid || uid === ownUid,
+      admits: ({ uid }) => uid === agentUid || uid === context.ownUid,
     }),
   ];
 }
@@ -209,10 +251,11 @@ async function finish(daemon: Daemon, reason: string, status: number): Promise<v
     }
   };
   attempt('ledger.append_failed', () => {
-    daemon.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.watch.collector.state.scans } }]);
+    daemon.keeper.ledger.append('procmond', [{ action: 'stop', data: { reason, scans: daemon.watch.collector.state.scans } }]);
   });
+  attempt('ledger.epoch_not_closed', daemon.keeper.stop);
   attempt('events.checkpoint_failed', () => daemon.events.stop());
-  attempt('ledger.checkpoint_failed', () => void daemon.ledger.stop());
+  attempt('ledger.checkpoint_failed', () => void daemon.keeper.ledger.stop());
   daemon.lock.release();
   daemon.log.info({ reason }, 'procmond.stopped');
   // Not by running out of work: that would close the databases, and readers could not open them any more.

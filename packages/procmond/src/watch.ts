@@ -38,6 +38,7 @@ export const LIVE_SETTINGS: ReadonlySet<string> = new Set([
   'storage.retention_age',
   'storage.retention_size',
   'storage.wal_limit',
+  'ledger.checkpoint_interval',
 ]);
 
 const GOVERNED_MS = 60_000;

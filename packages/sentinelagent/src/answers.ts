@@ -61,6 +61,10 @@ export function answer(context: AgentAnswers, request: Request, _peer: Peer): Ag
     }
     case 'audit.append':
     case 'subscribe':
+    case 'ledger.checkpoint':
+    case 'ledger.rotate_key':
+    case 'ledger.archive':
+    case 'ledger.restore':
       throw new SentinelError('ipc.refused', { message: `request ${request.request} is for procmond` });
   }
 }

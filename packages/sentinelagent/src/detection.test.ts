@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { AuditEvent } from '@sentineld/model/audit';
 import { NO_EVENTS } from '@sentineld/model/process-event';
 import { SentinelError } from '@sentineld/model/error';
 import type { RuleOutcome } from '@sentineld/model/rule';
@@ -6,7 +8,7 @@ import { DEFAULTS } from '@sentineld/runtime/config/config';
 import { silentLogger } from '@sentineld/runtime/log/logger';
 import { describe, expect, it } from 'vitest';
 import { createDetection } from './detection.ts';
-import type { RuleBook } from './rule-book.ts';
+import { ruleSetHash, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
 
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
@@ -17,14 +19,14 @@ const PROCMOND = { pid: 1, uid: 1, hostId: 'h', intervalMs: 500, lastScan: null,
 const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: [], truncated: false, eventSeq: null, durationMs: 1 };
 
 /** One rule; its answer is given when the test says so. */
-function detection(queueAudit: () => void = () => undefined) {
+function detection(queueAudit: (event: AuditEvent) => void = () => undefined, state: RuleState = 'active') {
   const time = { nowMs: 100_000 };
   const answer = Promise.withResolvers<RuleOutcome>();
-  const entry = { rule: { id: 'a', sql: '', version: 1 }, state: 'active', reads: [], seen: null, result: null };
+  const entry = { rule: { id: 'a', sql: '', version: 1, checksum: 'c0' }, state, reads: [], seen: null, result: null };
   const book = { entries: [entry], problems: [], active: () => [entry], recordRun: () => [], validate: async () => [] };
   const detecting = createDetection({
     config: { ...DEFAULTS, detection: { ...DEFAULTS.detection, deadline: 2_000 } },
-    store: { queueAudit, concludeCycle: queueAudit, recordFindings: () => ({ alerts: [], suppressed: 0 }) },
+    store: { queueAudit, concludeCycle: (event) => queueAudit(event), recordFindings: () => ({ alerts: [], suppressed: 0 }) },
     book: book as unknown as RuleBook,
     executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [], tables: [] }) },
     log: silentLogger(),
@@ -37,6 +39,23 @@ function detection(queueAudit: () => void = () => undefined) {
 }
 
 describe('createDetection', () => {
+  it('records which rules it runs, and a hash that tells another set of them', async () => {
+    const queued: AuditEvent[] = [];
+    const { detecting, answer } = detection((event) => queued.push(event), 'unverified');
+    answer.resolve(NOTHING);
+    await detecting.onConnected(PROCMOND);
+    // The line `a@1 c0`.
+    const rule_set_sha256 = createHash('sha256').update('a@1 c0\n').digest('hex');
+    expect(queued).toEqual([
+      { action: 'rules_loaded', data: { active: 1, refused: 0, not_loaded: 0, disabled: 0, rule_set_sha256, rules: ['a@1'] } },
+    ]);
+    const rule = (id: string, checksum: string) => ({ rule: { id, version: 1, checksum } }) as unknown as RuleEntry;
+    const hash = (...rules: readonly RuleEntry[]): string => ruleSetHash({ active: () => rules });
+    expect(hash(rule('a', 'c0'))).toBe(rule_set_sha256);
+    expect(hash(rule('b', 'c1'), rule('a', 'c0'))).toBe(hash(rule('a', 'c0'), rule('b', 'c1')));
+    expect(new Set([hash(), hash(rule('a', 'c0')), hash(rule('a', 'c1')), hash(rule('b', 'c0'))]).size).toBe(4);
+  });
+
   it('knows for how long procmond has told of no scan, and how long it may', async () => {
     const { detecting, time } = detection();
     time.nowMs += 3_000;

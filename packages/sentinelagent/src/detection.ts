@@ -14,7 +14,7 @@ import type { AgentWriter } from '@sentineld/store/agent/writer';
 import type { DetectionState } from './health.ts';
 import { runCycle, type Cycle, type PipelineOptions } from './pipeline.ts';
 import type { ProcmondLink } from './procmond-link.ts';
-import type { RuleBook } from './rule-book.ts';
+import { ruleSetHash, type RuleBook } from './rule-book.ts';
 import { createScanQueue, type ScanQueue } from './scan-queue.ts';
 
 export type DetectionOptions = {
@@ -135,6 +135,7 @@ async function validateRules({ store, book, executor, log }: DetectionOptions): 
     not_loaded: book.problems.length,
     disabled: book.entries.filter((entry) => entry.state === 'disabled').length,
   };
-  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rules: book.active().map(({ rule }) => `${rule.id}@${rule.version}`) } });
+  const rules = book.active().map(({ rule }) => `${rule.id}@${rule.version}`);
+  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rule_set_sha256: ruleSetHash(book), rules } });
   log.info(summary, 'rules.loaded');
 }

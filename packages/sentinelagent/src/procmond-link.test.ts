@@ -16,6 +16,8 @@ const SCAN = {
       events: NO_EVENTS,
 }; // prettier-ignore
 
+const NEWEST = { epoch: 3, treeSize: 30, timestampMs: 5, note: 'n' };
+
 let directory = '';
 let server: SocketServer | null = null;
 let link: ProcmondLink | null = null;
@@ -54,6 +56,7 @@ async function serve(received: OriginEntry[]) {
     credentialsOf: null,
     admits: () => true,
     onRefused: () => undefined,
+    greeting: () => [{ event: 'ledger.checkpoint', checkpoint: NEWEST }],
     answer: async (request) => {
       if (request.request !== 'audit.append') return PROCMOND;
       received.push(...request.entries);
@@ -68,6 +71,7 @@ describe('startProcmondLink', () => {
     for (let i = 0; i < 130; i++) store.queue();
     const scans: number[] = [];
     const healths: unknown[] = [];
+    const checkpoints: unknown[] = [];
     link = startProcmondLink({
       path: join(directory, 's'),
       store,
@@ -76,6 +80,7 @@ describe('startProcmondLink', () => {
         healths.push(health);
       },
       onScan: (scan) => scans.push(scan.scanId),
+      onCheckpoint: (checkpoint) => checkpoints.push(checkpoint),
     });
     expect(link.state().connected).toBe(false);
     await link.forwardAudit();
@@ -89,6 +94,10 @@ describe('startProcmondLink', () => {
     server?.publish({ event: 'scan.completed', scanId: 'not a number' });
     server?.publish(SCAN);
     await expect.poll(() => scans).toEqual([8]);
+    expect(checkpoints).toEqual([NEWEST]);
+    server?.publish({ event: 'ledger.checkpoint', checkpoint: { ...NEWEST, epoch: 0 } });
+    server?.publish({ event: 'ledger.checkpoint', checkpoint: { ...NEWEST, epoch: 4 } });
+    await expect.poll(() => checkpoints).toEqual([NEWEST, { ...NEWEST, epoch: 4 }]);
   });
 
   it('connects again after procmond was gone', async () => {
@@ -100,6 +109,7 @@ describe('startProcmondLink', () => {
       log: silentLogger(),
       onConnected: async () => undefined,
       onScan: () => undefined,
+      onCheckpoint: () => undefined,
     });
     await expect.poll(() => link?.state().connected).toBe(true);
     await server?.close();

@@ -1,10 +1,17 @@
 /**
- * The agent's connection to procmond: it is told of scans, and hands over entries for the ledger. While procmond is
+ * The agent's connection to procmond: it is told of scans and of checkpoints of the ledger, and hands over entries for the ledger. While procmond is
  * away it tries again; entries wait in the agent's file and arrive once, in order.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CheckpointNotice } from '@sentineld/model/audit';
 import { SentinelError, messageOf } from '@sentineld/model/error';
-import { AppendReplySchema, ProcmondReplySchema, ScanCompletedSchema, type ProcmondReply } from '@sentineld/model/reply';
+import {
+  AppendReplySchema,
+  CheckpointEventSchema,
+  ProcmondReplySchema,
+  ScanCompletedSchema,
+  type ProcmondReply,
+} from '@sentineld/model/reply';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { openConnection, type Connection } from '@sentineld/runtime/ipc/client';
 import type { Logger } from '@sentineld/runtime/log/logger';
@@ -21,6 +28,8 @@ export type LinkOptions = {
   /** Called with procmond's health each time the connection stands. */
   readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
   readonly onScan: (scan: ScanCompleted) => void;
+  /** Called with each checkpoint of the ledger, and with the newest each time the connection stands. */
+  readonly onCheckpoint: (checkpoint: CheckpointNotice) => void;
 };
 
 export type ProcmondLink = {
@@ -65,7 +74,9 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
   const serve = async (): Promise<string> => {
     const opened = await openConnection(options.path, (event) => {
       const scan = ScanCompletedSchema.safeParse(event);
-      if (scan.success) options.onScan(scan.data);
+      if (scan.success) return options.onScan(scan.data);
+      const told = CheckpointEventSchema.safeParse(event);
+      return told.success ? options.onCheckpoint(told.data.checkpoint) : undefined;
     });
     try {
       await opened.ask({ request: 'subscribe' });

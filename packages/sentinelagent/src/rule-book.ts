@@ -2,6 +2,7 @@
  * The rules the agent has and what became of each: loaded from files here, their SQL looked at in the confined
  * executor alone. A rule that is refused, or that keeps overrunning, is set aside with its reason; the others run.
  */
+import { createHash } from 'node:crypto';
 import type { AuditEvent } from '@sentineld/model/audit';
 import type { Refusal, Rule, RuleOutcome, RuleResult } from '@sentineld/model/rule';
 import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
@@ -193,6 +194,12 @@ export function refusalLine(entry: RuleEntry): string {
     message: `rule ${rule.id} ${entry.state}: ${refusal.message}`,
     hint: '',
   });
+}
+
+/** SHA-256, hex, over the rules that are run: id, version and checksum of each in a line, in the order of their ids. */
+export function ruleSetHash(book: Pick<RuleBook, 'active'>): string {
+  const lines = book.active().map(({ rule }) => `${rule.id}@${rule.version} ${rule.checksum}\n`);
+  return createHash('sha256').update(lines.toSorted().join('')).digest('hex');
 }
 
 /** Plain rules, as they are stored. */

@@ -3,6 +3,7 @@
  * the spawner of executors is started while programs still can be, then this process is closed off, then it listens.
  */
 import { existsSync, statfsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEvent } from '@sentineld/model/audit';
 import { messageOf } from '@sentineld/model/error';
@@ -23,6 +24,7 @@ import { VERSION } from '@sentineld/runtime/version';
 import { openAgentWriter, type AgentWriter } from '@sentineld/store/agent/writer';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
 import { answer, type AgentAnswers } from './answers.ts';
+import { createCheckpointRelay } from './checkpoint-relay.ts';
 import { createDeliverer, type Deliverer } from './deliver/deliver.ts';
 import type { OpenSink } from './deliver/sink.ts';
 import { SINKS } from './deliver/sinks/registry.ts';
@@ -76,10 +78,12 @@ export async function run(options: RunOptions): Promise<void> {
     sinkNames: [...sinks.keys()],
     nowMs,
   });
+  const relay = createCheckpointRelay({ store, sinks, hostName: hostname(), clock: Date.now, log });
   const link = startProcmondLink({
     path: paths.procmondAgentSocket,
     store,
     log,
+    onCheckpoint: relay.onCheckpoint,
     onConnected: detection.onConnected,
     onScan: detection.onScan,
   });

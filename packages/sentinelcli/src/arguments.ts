@@ -119,18 +119,23 @@ function findCommand(words: readonly string[], commands: readonly Command[]): Co
 }
 
 function unknownCommand(words: readonly string[], commands: readonly Command[]): SentinelError {
-  const [group = '', member] = words;
-  const members = commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
-  if (members.length === 0) {
-    const groups = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
-    return usage(`unknown command "${group}"`, `there are ${groups.join(', ')}`, meantInstead(group, groups, commands));
+  const names = commands.map(({ name }) => name.split(' '));
+  const [word = ''] = words;
+  if (!names.some(([first]) => first === word)) {
+    const groups = [...new Set(names.map(([first = '']) => first))];
+    return usage(`unknown command "${word}"`, `there are ${groups.join(', ')}`, meantInstead(word, groups, commands));
   }
-  if (member === undefined) {
-    const hint = `sentinelcli ${group} --help says what each does`;
-    return usage(`"${group}" alone is no command`, `it needs one of ${members.join(', ')} behind it`, hint);
-  }
+  // As many words as a group of commands begins with: audit, audit key.
+  const isGroup = (depth: number): boolean =>
+    names.some((name) => name.length > depth && words.slice(0, depth).every((part, at) => name[at] === part));
+  const depth = words[1] !== undefined && isGroup(2) ? 2 : 1;
+  const group = words.slice(0, depth).join(' ');
+  const members = [...new Set(names.flatMap((name) => (name.slice(0, depth).join(' ') === group ? (name[depth] ?? []) : [])))];
+  const member = words[depth];
+  const help = `sentinelcli ${word} --help says what each does`;
+  if (member === undefined) return usage(`"${group}" alone is no command`, `it needs one of ${members.join(', ')} behind it`, help);
   const nearest = nearestWord(member, members);
-  const hint = nearest === null ? `sentinelcli ${group} --help says what each does` : `did you mean "sentinelcli ${group} ${nearest}"?`;
+  const hint = nearest === null ? help : `did you mean "sentinelcli ${group} ${nearest}"?`;
   return usage(`unknown command "${group} ${member}"`, `"${group}" has ${members.join(', ')}`, hint);
 }
 
@@ -149,9 +154,9 @@ function meantInstead(word: string, groups: readonly string[], commands: readonl
   const nearest = nearestWord(word, groups);
   const members = commands.flatMap(({ name }) => (name.endsWith(` ${word}`) ? [`"sentinelcli ${name}"`] : []));
   if (nearest !== null) return `did you mean "sentinelcli ${nearest}"?`;
-  if (members.length > 0) return `did you mean ${members.join(' or ')}?`;
   const other = Object.hasOwn(OTHER_WORDS, word) ? OTHER_WORDS[word] : undefined;
-  return other === undefined ? 'sentinelcli --help lists the commands' : `did you mean: ${other}`;
+  if (other !== undefined) return `did you mean: ${other}`;
+  return members.length > 0 ? `did you mean ${members.join(' or ')}?` : 'sentinelcli --help lists the commands';
 }
 
 function checkOptions(given: readonly GivenOption[], command: Command | null, commands: readonly Command[]): void {

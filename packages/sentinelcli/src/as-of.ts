@@ -49,6 +49,15 @@ export function resolveAsOf(context: CommandContext, name: string, text: string 
   });
 }
 
+/**
+ * Milliseconds since 1970 of the time that the value of --NAME means; of a scan its start, `afterScanMs` later. Throws what
+ * resolveAsOf throws, where a scan is named, and 'usage.invalid' for what is no time.
+ */
+export function resolveTime(context: CommandContext, name: string, text: string, afterScanMs = 0): number {
+  const moment = parseMoment(name, text, context.now());
+  return moment.kind === 'time' ? moment.ms : resolveAsOf(context, name, text).scan.startMs + afterScanMs;
+}
+
 /** 'as of scan 1234, 2026-11-21 15:04:05, 12 s before the time asked for'; null where the newest was asked for. */
 function asOfText({ scan, asked }: AsOf): string | null {
   if (asked === null) return null;

@@ -77,6 +77,11 @@ export function requireEventsDatabase(paths: StatePaths): string {
   return requireDatabase(paths, 'events');
 }
 
+/** The path of ledger.db where it can be read; otherwise throws 'store.missing' or 'store.unreadable'. */
+export function requireLedgerDatabase(paths: StatePaths): string {
+  return requireDatabase(paths, 'ledger');
+}
+
 function requireDatabase(paths: StatePaths, wanted: DatabaseName): string {
   const file = databaseFiles(paths).find(({ name }) => name === wanted);
   if (file === undefined) throw new SentinelError('internal.bug', { message: `there is no database ${wanted}` });

@@ -30,7 +30,7 @@ export async function overviewHelp(commands: readonly Command[], group: string |
   const shown = group === null ? commands : commands.filter(({ name }) => name.startsWith(`${group} `));
   const intro =
     group === null
-      ? `${PROGRAM} ${VERSION}: reads what SentinelD recorded on this host. It never changes it.`
+      ? `${PROGRAM} ${VERSION}: reads what SentinelD recorded on this host, and asks its daemons. It writes no database.`
       : `The commands of "${group}".`;
   const page = startPage(`${PROGRAM} ${group ?? ''}${group === null ? '' : ' '}<command> [options]\n\n${intro}`, width);
   for (const { name, positionals, summary } of shown) page.command([name, ...positionals.map(positionalText)].join(' '), summary);

@@ -77,6 +77,21 @@ export function wholeNumber(bounds: { readonly least: number; readonly most: num
   return { ...TEXT, summary: `${summary} (default ${fallback})`, placeholder: 'N', read };
 }
 
+/** A number that counts something from 1, as entries are counted; null where it is not given. */
+export function ordinal(summary: string): Option<number | null> {
+  const read = (name: string, texts: GivenTexts): number | null => {
+    const given = texts.at(-1);
+    return given === undefined ? null : readOrdinal(`--${name} ${given}`, given, `write for instance --${name} 1`);
+  };
+  return { ...TEXT, summary, placeholder: 'N', read };
+}
+
+/** The number that a word stands for; `place` names the word in messages. Throws 'usage.invalid'. */
+export function readOrdinal(place: string, given: string, hint: string): number {
+  if (/^[1-9]\d{0,14}$/.test(given)) return Number(given);
+  throw invalid(`${place}: not taken`, 'it must be a whole number from 1', hint);
+}
+
 /** Milliseconds of a duration such as 30s, 5m, 1h, 7d; null where it is not given. */
 export function duration(bounds: { readonly leastMs: number; readonly mostMs: number }, summary: string): Option<number | null> {
   const read = (name: string, texts: GivenTexts): number | null => {

@@ -3,7 +3,7 @@
  * empty file, writes on opening, and may notice what is missing only later. Of content this says nothing.
  * Formats: https://www.sqlite.org/fileformat2.html, sections 1.3 (header) and 4.1 (log).
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 
 const DATABASE_HEADER_BYTES = 100;
 const LOG_HEADER_BYTES = 32;
@@ -60,7 +60,10 @@ type Log = {
   readonly committedPages: number | null;
 };
 
-/** Frames since the log was last begun anew; older ones behind them have another salt. */
+/**
+ * Frames as SQLite reads them: up to the first that does not belong to this log or whose checksum does not fit. Behind it may lie
+ * what a transaction left that was never committed, with the same salt.
+ */
 function readLog(path: string): Log {
   const pages = new Set<number>();
   let committedPages: number | null = null;
@@ -69,13 +72,15 @@ function readLog(path: string): Log {
   try {
     const header = Buffer.alloc(LOG_HEADER_BYTES);
     readSync(file, header, 0, LOG_HEADER_BYTES, 0);
-    if ((header.readUInt32BE(0) & ~1) >>> 0 !== LOG_MAGIC) return { pages, committedPages };
-    const frameBytes = FRAME_HEADER_BYTES + header.readUInt32BE(8);
-    const frame = Buffer.alloc(FRAME_HEADER_BYTES);
-    const { size } = fstatSync(file);
-    for (let at = LOG_HEADER_BYTES; at + frameBytes <= size; at += frameBytes) {
-      readSync(file, frame, 0, FRAME_HEADER_BYTES, at);
+    const magic = header.readUInt32BE(0);
+    if ((magic & ~1) >>> 0 !== LOG_MAGIC) return { pages, committedPages };
+    const sum = checksummer((magic & 1) === 1);
+    if (!sum(header.subarray(0, 24)).equals(header.subarray(24))) return { pages, committedPages };
+    const frame = Buffer.alloc(FRAME_HEADER_BYTES + header.readUInt32BE(8));
+    for (let at = LOG_HEADER_BYTES; readSync(file, frame, 0, frame.length, at) === frame.length; at += frame.length) {
       if (frame.compare(header, 16, 24, 8, 16) !== 0) break;
+      sum(frame.subarray(0, 8));
+      if (!sum(frame.subarray(FRAME_HEADER_BYTES)).equals(frame.subarray(16, FRAME_HEADER_BYTES))) break;
       pages.add(frame.readUInt32BE(0));
       const pagesAfterCommit = frame.readUInt32BE(4);
       if (pagesAfterCommit !== 0) committedPages = pagesAfterCommit;
@@ -84,6 +89,22 @@ function readLog(path: string): Log {
   } finally {
     closeSync(file);
   }
+}
+
+/** Goes on with each call (section 4.2). Gives the checksum so far, as it is stored. */
+function checksummer(isBigEndian: boolean): (bytes: Buffer) => Buffer {
+  let [first, second] = [0, 0];
+  const stored = Buffer.alloc(8);
+  return (bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at + 8 <= bytes.length; at += 8) {
+      first = (first + view.getInt32(at, !isBigEndian) + second) | 0;
+      second = (second + view.getInt32(at + 4, !isBigEndian) + first) | 0;
+    }
+    stored.writeInt32BE(first, 0);
+    stored.writeInt32BE(second, 4);
+    return stored;
+  };
 }
 
 function sizeOf(path: string): number {

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { blake3 } from '@noble/hashes/blake3.js';
+import { loadNative } from '@sentineld/native/addon';
 import { describe, expect, it } from 'vitest';
-import { checkBlake3, type Blake3Vectors } from './blake3-vectors.ts';
+import { checkBlake3, nativeModes, nobleModes, type Blake3Modes, type Blake3Vectors } from './blake3-vectors.ts';
 import { checkSigning, checkWycheproof, parseSignInput, type SigningVector } from './ed25519-vectors.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -30,6 +31,34 @@ describe('BLAKE3', () => {
   it.each(['hash', 'keyed_hash', 'derive_key'] as const)('sees a wrong %s, at its beginning and its end', (mode) => {
     expect(check({ [mode]: flip(vector[mode], 0) })).toEqual([`blake3/${mode}/300`]);
     expect(check({ [mode]: flip(vector[mode], 261) })).toEqual([`blake3/${mode}/300`]);
+  });
+
+  it('holds every implementation against the same', () => {
+    const vectors: Blake3Vectors = { key, context_string: 'a context', cases: [vector] };
+    const failures = (modes: Blake3Modes): string[] =>
+      [...checkBlake3(vectors, 'other', modes)].filter(({ problem }) => problem !== undefined).map(({ id }) => id);
+    const addon = loadNative();
+    if (addon.available) expect(failures(nativeModes(addon.native))).toEqual([]);
+    expect(failures((_mode, message, secret, size) => nobleModes('hash', message, secret, size))).toEqual([
+      'other/keyed_hash/300',
+      'other/derive_key/300',
+    ]);
+    expect(failures((mode, message, secret) => nobleModes(mode, message, secret, 131))).toHaveLength(3);
+  });
+
+  it('sees codes of the addon that do not agree', () => {
+    let code = 0;
+    const hashCode = (number = code): string => {
+      code = number;
+      return 'some';
+    };
+    const hash = (_message: Uint8Array, out: Uint8Array): void => void out.fill(code === 2 ? 1 : 0);
+    const calls = { hashCode, blake3: hash, sha256Nodes: hash, checkEntryPage: () => 0 };
+    const modes = nativeModes({ hashCalls: calls });
+    expect(modes('hash', input, new Uint8Array(0), 32)).toHaveLength(0);
+    expect(nativeModes({ hashCalls: { ...calls, blake3: (_message, out) => void out.fill(7) } })('hash', input, input, 2)).toEqual(
+      Uint8Array.of(7, 7),
+    );
   });
 });
 

@@ -4,8 +4,8 @@
  */
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import type { AuditEntry } from '@sentineld/model/audit';
-import { openLedger, readEntries } from '@sentineld/store/ledger/read';
-import { verifyLedger, type LedgerWitness } from '@sentineld/ledger/verify';
+import { openLedger, readEntries, verifyLedgerFile } from '@sentineld/store/ledger/read';
+import type { LedgerVerification, LedgerWitness } from '@sentineld/ledger/verify';
 import type { Head } from './ask.ts';
 
 export type LedgerEvidence = {
@@ -44,35 +44,39 @@ export function createHeads(): {
   };
 }
 
+/** Verifies the file as `audit verify` does. Throws store.missing and its kind where it cannot be read. */
+export function verifyFile(path: string, witnesses: readonly LedgerWitness[]): LedgerVerification {
+  const db = openLedger(path);
+  try {
+    return verifyLedgerFile(db, { witnesses });
+  } finally {
+    db.close();
+  }
+}
+
 export async function examineLedger(path: string, witnesses: readonly LedgerWitness[]): Promise<LedgerEvidence> {
   const walk: Walk = { actions: new Map(), alertIds: new Set(), scanIds: new Set(), origins: new Map(), twice: [] };
   try {
-    const db = openLedger(path);
-    try {
-      const result = await verifyLedger(watched(readEntries(db), walk), { witnesses });
-      const broken =
-        result.failure === undefined
-          ? []
-          : [
-              {
-                what: result.failure.what === 'witness' ? 'ledger-entry-lost' : 'ledger-broken',
-                detail: `entry ${result.failure.sequence}: ${result.failure.why}`,
-              },
-            ];
-      return { ...walk, entries: result.entries, problems: [...broken, ...originProblems(walk)], notes: result.notes };
-    } finally {
-      db.close();
-    }
+    const { entries, failure, notes } = verifyFile(path, witnesses);
+    const what = failure?.what === 'witness' ? 'ledger-entry-lost' : 'ledger-broken';
+    const broken = failure === undefined ? [] : [{ what, detail: `entry ${failure.sequence}: ${failure.why}` }];
+    lookThrough(path, walk);
+    return { ...walk, entries, problems: [...broken, ...originProblems(walk)], notes };
   } catch (cause) {
     if (!(cause instanceof SentinelError)) throw cause;
     return { ...walk, entries: 0, problems: [{ what: 'ledger-unreadable', detail: messageOf(cause) }], notes: [] };
   }
 }
 
-function* watched(entries: Iterable<AuditEntry>, walk: Walk): Generator<AuditEntry, void, undefined> {
-  for (const entry of entries) {
-    look(entry, walk);
-    yield entry;
+/** Up to a row that is no entry, which the verification has named. */
+function lookThrough(path: string, walk: Walk): void {
+  const db = openLedger(path);
+  try {
+    for (const entry of readEntries(db)) look(entry, walk);
+  } catch (cause) {
+    if (!(cause instanceof SentinelError && cause.code === 'ledger.broken')) throw cause;
+  } finally {
+    db.close();
   }
 }
 

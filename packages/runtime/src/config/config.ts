@@ -62,6 +62,16 @@ export type Config = {
     /** Size of the write-ahead log at which storing pauses until the reader that holds it lets go. */
     readonly wal_limit: number;
   };
+  readonly ledger: {
+    /** Time from one signed checkpoint of the ledger to the next, whether or not anything was recorded. */
+    readonly checkpoint_interval: number;
+    /** Entries after which a checkpoint is made before its time. */
+    readonly checkpoint_entries: number;
+    /** Whether each entry is signed too, and not only the checkpoints. */
+    readonly sign_entries: boolean;
+    /** Files to which procmond appends each checkpoint, as JSON lines; best on another disk than the ledger. It waits for that disk, so not on a network mount that may hang. */
+    readonly mirror: readonly string[];
+  };
   readonly detection: {
     /** Directories of YAML rules, beside the built-in ones. */
     readonly rules_dirs: readonly string[];
@@ -111,6 +121,7 @@ export const DEFAULTS: Config = {
     budget: { cpu: 5, memory: 104_857_600 },
   },
   storage: { retention_age: 30 * 86_400_000, retention_size: 2_147_483_648, wal_limit: 67_108_864 },
+  ledger: { checkpoint_interval: 60_000, checkpoint_entries: 1024, sign_entries: false, mirror: [] },
   detection: { rules_dirs: [], deadline: 30_000, memory: 67_108_864, row_limit: 1000, disabled_rules: [] },
   alerting: {
     dedup_window: 3_600_000,
@@ -134,6 +145,7 @@ const absolutePath = z
   .string({ error: PATH_FORM })
   .refine((path) => path === '' || path.startsWith('/'), { error: PATH_FORM })
   .refine((path) => !path.includes('\0'), { error: 'must not hold the character NUL' });
+const filePath = absolutePath.min(1, { error: PATH_FORM });
 const ACCOUNT_FORM = 'must be the name of a user or group';
 const accountName = z.string({ error: ACCOUNT_FORM }).regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: ACCOUNT_FORM });
 const SECRET_NAME_FORM = 'must be a name such as api-key: a letter, then letters, digits, - _ or .';
@@ -186,6 +198,12 @@ export const ConfigSchema: z.ZodType<Config> = z.strictObject({
     retention_age: duration(3_600_000, 3650 * 86_400_000),
     retention_size: size(16_777_216, 1_099_511_627_776),
     wal_limit: size(8_388_608, 17_179_869_184),
+  }),
+  ledger: z.strictObject({
+    checkpoint_interval: duration(1000, 86_400_000),
+    checkpoint_entries: wholeNumber(1, 100_000),
+    sign_entries: yesOrNo,
+    mirror: listOf(filePath, 8).refine((paths) => new Set(paths).size === paths.length, { error: 'must not name a file twice' }),
   }),
   detection: z.strictObject({
     rules_dirs: listOf(absolutePath, 64),

@@ -198,7 +198,12 @@ function assign(target: Record<string, unknown>, setting: Setting): boolean {
 }
 
 /** Numbers that count something, so that a unit is neither needed nor known. */
-const COUNTS: ReadonlySet<string> = new Set(['detection.row_limit', 'collection.queue.limit', 'collection.budget.cpu']);
+const COUNTS: ReadonlySet<string> = new Set([
+  'detection.row_limit',
+  'collection.queue.limit',
+  'collection.budget.cpu',
+  'ledger.checkpoint_entries',
+]);
 
 /** Quantities are numbers once read, so a bare number of a file must be handed on as text to be refused for want of a unit. */
 function needsUnit(path: readonly string[]): boolean {

@@ -37,6 +37,10 @@ export type StatePaths = {
   readonly spillDir: string;
   readonly ledgerDir: string;
   readonly ledgerDb: string;
+  /** The private key that signs checkpoints; closed to everyone but the collector. */
+  readonly ledgerKeyDir: string;
+  /** What was moved out of the ledger. */
+  readonly ledgerArchiveDir: string;
   readonly agentDir: string;
   readonly agentDb: string;
   readonly logDir: string;
@@ -56,6 +60,8 @@ export function statePaths(root: string): StatePaths {
     spillDir: join(root, 'events', 'spill'),
     ledgerDir: join(root, 'ledger'),
     ledgerDb: join(root, 'ledger', 'ledger.db'),
+    ledgerKeyDir: join(root, 'ledger', 'key'),
+    ledgerArchiveDir: join(root, 'ledger', 'archive'),
     agentDir: join(root, 'agent'),
     agentDb: join(root, 'agent', 'agent.db'),
     logDir: join(root, 'log'),

@@ -143,6 +143,22 @@ describe('a slow frame', () => {
   });
 });
 
+describe('a connection on which nothing happens', () => {
+  it('is ended, but not while it waits for an answer', async () => {
+    const late = Promise.withResolvers<undefined>();
+    const server = await start({ idleMs: 50, answer: () => late.promise });
+    const [waiting, idle] = [await server.connect(), await server.connect()];
+    waiting.send(health);
+    await idle.closed;
+    // Twice its own time.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    late.resolve(undefined);
+    expect(await waiting.next()).toEqual({ ok: true });
+    await waiting.closed;
+    expect(server.refused).toEqual([]);
+  });
+});
+
 describe('a subscriber', () => {
   const subscribed = async (server: TestServer): Promise<RawPeer> => {
     const client = await server.connect();
@@ -166,6 +182,19 @@ describe('a subscriber', () => {
     first.socket.end();
     await first.closed;
     await expect.poll(() => server.server.publish({ event: 'e', n: 2 })).toBe(1);
+  });
+
+  it('is told the greeting once, right after the reply', async () => {
+    let greeted = 0;
+    const server = await start({ greeting: () => [{ event: 'first', n: ++greeted }, { event: 'second' }] });
+    const other = await server.connect();
+    other.send(health);
+    await other.next();
+    const client = await subscribed(server);
+    expect([await client.next(), await client.next()]).toEqual([{ event: 'first', n: 1 }, { event: 'second' }]);
+    client.send({ request: 'subscribe' }, health);
+    expect([await client.next(), await client.next()]).toMatchObject([{ ok: true }, { ok: true, body: health }]);
+    expect([greeted, other.received.length]).toEqual([1, 1]);
   });
 
   it('gets each event once though it asked again and again, and leaves nothing that grows', async () => {

@@ -34,7 +34,11 @@ export type ServerOptions = {
   /** Whether this user may use the socket at all. */
   readonly admits: (credentials: PeerCredentials) => boolean;
   readonly answer: (request: Request, peer: Peer) => Promise<unknown>;
+  /** Events that a new subscriber is told right after the reply; none where it is left out. */
+  readonly greeting?: () => readonly unknown[];
   readonly onRefused: (refused: Refused) => void;
+  /** A connection on which nothing happens for so many milliseconds is ended; 30 s where it is left out. */
+  readonly idleMs?: number;
 };
 
 export type SocketServer = {
@@ -113,7 +117,7 @@ function serveConnection(socket: Socket, peer: Peer, subscribers: Set<Socket>, o
     socket.destroy();
   };
   const takeToken = tokenBucket();
-  let queue: Promise<void> = Promise.resolve();
+  const replies = replyInOrder(socket, peer, options);
   let deadline: NodeJS.Timeout | undefined;
   const reader = createFrameReader((value) => {
     // This frame is whole; the next one has a time of its own.
@@ -126,16 +130,18 @@ function serveConnection(socket: Socket, peer: Peer, subscribers: Set<Socket>, o
     if (!parsed.success) return refuse('unknown request');
     const request = parsed.data;
     if (!options.permitted.has(request.request)) return refuse(`request ${request.request} is not permitted here`);
-    if (request.request === 'subscribe' && !subscribers.has(socket)) {
+    const isNewSubscriber = request.request === 'subscribe' && !subscribers.has(socket);
+    if (isNewSubscriber) {
       subscribers.add(socket);
       socket.on('close', () => subscribers.delete(socket));
       socket.setTimeout(0);
     }
-    // Replies keep the order of the requests.
-    queue = queue.then(async () => send(socket, await answerSafely(options, request, peer)));
+    replies.add(request, isNewSubscriber ? options.greeting : undefined);
     return undefined;
   });
-  socket.setTimeout(IDLE_MS, () => socket.destroy());
+  // One that waits for an answer is not idle; the answer begins its time anew.
+  socket.on('timeout', () => void (replies.areOwed() || socket.destroy()));
+  socket.setTimeout(options.idleMs ?? IDLE_MS);
   socket.on('close', () => clearTimeout(deadline));
   socket.on('data', (bytes: Buffer) => {
     const problem = reader.push(bytes);
@@ -144,6 +150,23 @@ function serveConnection(socket: Socket, peer: Peer, subscribers: Set<Socket>, o
     if (reader.isPartial()) deadline ??= setTimeout(() => refuse('frame: too slow'), FRAME_DEADLINE_MS);
     return undefined;
   });
+}
+
+/** Replies keep the order of the requests. `greeting` gives what is told right after one. */
+function replyInOrder(socket: Socket, peer: Peer, options: ServerOptions) {
+  let queue: Promise<void> = Promise.resolve();
+  let owed = 0;
+  return {
+    areOwed: () => owed > 0,
+    add: (request: Request, greeting: ServerOptions['greeting']): void => {
+      owed += 1;
+      queue = queue.then(async () => {
+        send(socket, await answerSafely(options, request, peer));
+        owed -= 1;
+        for (const event of greeting?.() ?? []) send(socket, event);
+      });
+    },
+  };
 }
 
 async function answerSafely(options: ServerOptions, request: Request, peer: Peer): Promise<Reply> {
@@ -155,10 +178,10 @@ async function answerSafely(options: ServerOptions, request: Request, peer: Peer
   }
 }
 
-function send(socket: Socket, reply: Reply): void {
+function send(socket: Socket, message: unknown): void {
   if (socket.destroyed) return;
   try {
-    socket.write(encodeFrame(reply));
+    socket.write(encodeFrame(message));
   } catch (cause) {
     socket.write(encodeFrame({ ok: false, error: { code: 'ipc.protocol', message: messageOf(cause) } } satisfies Reply));
   }

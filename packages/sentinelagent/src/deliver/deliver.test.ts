@@ -45,6 +45,7 @@ function fakeSink(...answers: readonly SendResult[]) {
       asked.push(Math.round(performance.now() / 1000));
       return answers[Math.min(asked.length, answers.length) - 1] ?? OK;
     },
+    note: async () => OK,
     close: () => undefined,
   };
   return { ...sink, asked };

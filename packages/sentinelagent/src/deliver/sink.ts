@@ -5,6 +5,7 @@ import { errnoOf, messageOf } from '@sentineld/model/error';
 import type { Alert } from '@sentineld/model/alert';
 import type { Config } from '@sentineld/runtime/config/config';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
+import type { SeenCheckpoint } from './checkpoint-line.ts';
 
 export type Refusal = {
   readonly ok: false;
@@ -17,6 +18,8 @@ export type SendResult = { readonly ok: true } | Refusal;
 
 export type OpenSink = {
   readonly send: (alert: Alert) => Promise<SendResult>;
+  /** Takes a checkpoint of the ledger, or passes it over where it has told enough of them. */
+  readonly note: (seen: SeenCheckpoint) => Promise<SendResult>;
   readonly close: () => void;
 };
 

@@ -10,7 +10,7 @@ const DOCUMENT = readFileSync(join(import.meta.dirname, '../../../../docs/cli.md
 
 /** The words of an example, as a shell would split its first command. */
 function wordsOf(line: string): string[] {
-  const [first = ''] = line.split(/ (?:\||&&|\|\||>) /);
+  const [first = ''] = line.split(/ (?:\||&&|\|\||>>?) /);
   const words = [...first.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, plain]) => single ?? double ?? plain ?? '');
   const from = words.findIndex((word) => word.endsWith('sentinelcli') || word === '<(sentinelcli');
   return words.slice(from + 1).map((word) => word.replace(/\)$/, ''));

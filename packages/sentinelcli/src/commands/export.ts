@@ -3,8 +3,8 @@
  * are.
  */
 import { SentinelError } from '@sentineld/model/error';
-import { resolveAsOf } from '../as-of.ts';
-import { MOMENT_FORMS, parseMoment } from '../at-time.ts';
+import { resolveTime } from '../as-of.ts';
+import { MOMENT_FORMS } from '../at-time.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { openExportSource, runExport, tablesOf, type Exported, type ExportSource } from '../export-run.ts';
 import { EXPORT_FORMATS, sqliteSink, textSink, type ExportFormat, type Sink } from '../export-sinks.ts';
@@ -91,9 +91,9 @@ function readAsked(options: {
 }
 
 function readRange(context: CommandContext, from: string | null, to: string | null): TimeRange {
-  const fromMs = from === null ? null : boundOf(context, 'from', from, 0);
+  const fromMs = from === null ? null : resolveTime(context, 'from', from);
   // Half open, so that two exports that meet share no row; a scan that is named as the end belongs to it.
-  const toMs = to === null ? null : boundOf(context, 'to', to, 1);
+  const toMs = to === null ? null : resolveTime(context, 'to', to, 1);
   if (fromMs !== null && toMs !== null && fromMs >= toMs)
     throw usage(
       `--from ${from ?? ''} --to ${to ?? ''}: not taken`,
@@ -101,11 +101,6 @@ function readRange(context: CommandContext, from: string | null, to: string | nu
       'give them the other way round, or leave one out',
     );
   return { fromMs, toMs };
-}
-
-function boundOf(context: CommandContext, name: string, given: string, afterScanMs: number): number {
-  const moment = parseMoment(name, given, context.now());
-  return moment.kind === 'time' ? moment.ms : resolveAsOf(context, name, given).scan.startMs + afterScanMs;
 }
 
 function checkRange({ format, names }: Asked, { fromMs, toMs }: TimeRange): void {

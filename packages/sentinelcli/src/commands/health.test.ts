@@ -80,6 +80,34 @@ describe('health', () => {
     expect((await installation.run(['health'])).out).toMatch(/procmond {7}NOT RUNNING {2}nobody listens/);
   });
 
+  it('shows the age of the newest checkpoint, and mirrors that fail', async () => {
+    const ledger = {
+      sequence: 12,
+      entryHash: 'ab'.repeat(32),
+      keyId: '0a0b0c0d',
+      checkpoint: { epoch: 2, treeSize: 9, timestampMs: NOW_MS - 40_000 },
+      mirrors: [
+        { path: '/m/1', treeSize: 9, failure: null },
+        { path: '/m/\u001b[2J', treeSize: null, failure: 'the disk is full (ENOSPC)' },
+      ],
+      pending: 0,
+    };
+    await installation.serve('procmond', { health: { ...procmond, ledger } });
+    const { out } = await installation.run(['health']);
+    expect(out).toContain('ledger         12 entries, the newest is abababababababab…\n');
+    expect(out).toContain('               checkpoint 40 s ago, 3 entries since, signed by key 0a0b0c0d\n');
+    expect(out).toContain('               1 mirror takes checkpoints\n');
+    expect(out).toContain('               mirror /m/\\x1b[2J FAILS: the disk is full (ENOSPC)\n');
+  });
+
+  it.each([
+    [{ checkpoint: null }, 'no checkpoint yet'],
+    [{ checkpoint: 'x', mirrors: 'none' }, 'no checkpoint yet'],
+  ])('takes what another release says of the ledger: %j', async (said, text) => {
+    await installation.serve('procmond', { health: { ...procmond, ledger: { ...procmond.ledger, ...said } } });
+    expect((await installation.run(['health'])).out).toContain(text);
+  });
+
   describe('of the collection', () => {
     const coverage = { tier: 'kernel', execs: 0, exits: 0, lost: 0, overruns: 0, argvMissed: 0, dropped: 0, stored: 0 };
     const collection = {

@@ -4,6 +4,16 @@
 import type { Command } from '../command.ts';
 import { alertsList } from './alerts-list.ts';
 import { alertsShow } from './alerts-show.ts';
+import { auditArchive } from './audit-archive.ts';
+import { auditCheckpoint } from './audit-checkpoint.ts';
+import { auditExport } from './audit-export.ts';
+import { auditKeyExport } from './audit-key-export.ts';
+import { auditKeyRotate } from './audit-key-rotate.ts';
+import { auditLog } from './audit-log.ts';
+import { auditProve } from './audit-prove.ts';
+import { auditRestore } from './audit-restore.ts';
+import { auditStatus } from './audit-status.ts';
+import { auditVerifyProof } from './audit-verify-proof.ts';
 import { auditVerify } from './audit-verify.ts';
 import { completion } from './completion.ts';
 import { configShow } from './config-show.ts';
@@ -28,7 +38,17 @@ export const COMMANDS: readonly Command[] = [
   rulesShow,
   rulesValidate,
   rulesTest,
+  auditLog,
+  auditStatus,
   auditVerify,
+  auditCheckpoint,
+  auditProve,
+  auditVerifyProof,
+  auditExport,
+  auditKeyExport,
+  auditKeyRotate,
+  auditArchive,
+  auditRestore,
   configShow,
   configValidate,
   completion,

@@ -9,6 +9,7 @@ import { displayHostText } from '@sentineld/model/host-text';
 import { isRecord, numberField, recordField, textField } from '../fields.ts';
 import { padCells } from './cells.ts';
 import { collectionTopics } from './collection-text.ts';
+import { ledgerHealthTexts } from './ledger-health-text.ts';
 import type { Style, Styles } from './styles.ts';
 import type { Terminal } from './terminal.ts';
 import { roughDuration, roughSize } from './times.ts';
@@ -49,7 +50,7 @@ export function healthText(health: Health, { styles, width }: Pick<Terminal, 'st
   const procmond = health.components.find(({ component }) => component === 'procmond');
   const topics = collectionTopics(procmond?.details ?? {}, now);
   const collection = topics.flatMap(({ label, texts }) => texts.map((text, at) => line(at === 0 ? label : '', text)));
-  const head = health.ledgerHead;
+  const ledger = ledgerHealthTexts(health.ledgerHead, procmond?.details ?? {}, now);
   return [
     `${styles.bold('SentinelD')}: ${overall} (${sentence})\n\n`,
     ...components,
@@ -57,12 +58,7 @@ export function healthText(health: Health, { styles, width }: Pick<Terminal, 'st
     ...collection,
     ...(collection.length > 0 ? ['\n'] : []),
     ...databases,
-    line(
-      'ledger',
-      head === null
-        ? 'unknown: procmond does not tell its newest entry'
-        : `${head.sequence} entries, the newest is ${head.entryHash.slice(0, 16)}…`,
-    ),
+    ...ledger.map((text, at) => line(at === 0 ? 'ledger' : '', text)),
     line('alerts, 24 h', alertsText(health)),
     // Not wrapped: a path that is broken in two cannot be copied.
     `${padCells('state in', LABEL_WIDTH)}${displayHostText(health.stateDir)}\n`,

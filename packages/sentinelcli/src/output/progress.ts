@@ -5,7 +5,7 @@
 import type { Terminal } from './terminal.ts';
 
 export type Progress = {
-  /** Tells how much is done; cheap enough to be called for every item. */
+  /** Tells how much is done; cheap enough to be called for every item, or for many at once. */
   readonly step: (done: number) => void;
   readonly end: () => void;
 };
@@ -24,9 +24,12 @@ export function startProgress(
 ): Progress {
   let nextDrawMs = clock() + FIRST_DRAW_MS;
   let drawn = false;
+  let nextLook = ITEMS_PER_LOOK;
   return {
     step: (done) => {
-      if (!terminal.errIsTty || done % ITEMS_PER_LOOK !== 0 || clock() < nextDrawMs) return;
+      if (!terminal.errIsTty || done < nextLook) return;
+      nextLook = done + ITEMS_PER_LOOK;
+      if (clock() < nextDrawMs) return;
       nextDrawMs = clock() + REDRAW_MS;
       drawn = true;
       const share = total === 0 ? 0 : Math.min(1, done / total);

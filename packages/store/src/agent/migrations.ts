@@ -129,4 +129,18 @@ CREATE TABLE rule_results (
   seen_scan_time INTEGER
 ) STRICT, WITHOUT ROWID;`,
   },
+  {
+    version: 3,
+    name: 'checkpoints of the ledger that were seen',
+    up: `
+-- Two notes of one epoch are evidence, so both are kept.
+CREATE TABLE ledger_checkpoint_seen (
+  epoch INTEGER NOT NULL,
+  tree_size INTEGER NOT NULL,
+  timestamp INTEGER NOT NULL,
+  note TEXT NOT NULL,
+  seen_ms INTEGER NOT NULL,
+  PRIMARY KEY (epoch, note)
+) STRICT;`,
+  },
 ];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_SCHEMA, LEDGER_VIEWS } from '../ledger/readable.ts';
-import { AGENT_SCHEMA, AGENT_VIEWS, LEDGER_WITNESS_SQL } from './readable.ts';
+import { AGENT_SCHEMA, AGENT_VIEWS, LEDGER_CHECKPOINT_SEEN_SQL, LEDGER_WITNESS_SQL } from './readable.ts';
 
 let directory = '';
 let db: DatabaseSync;
@@ -25,8 +25,9 @@ nowMs = 1050; agent.recordFindings([finding('old')], context);
 nowMs = 2000; agent.recordFindings([finding('new')], context);
 nowMs = 2050; agent.recordFindings([finding('new'), finding('new')], context);
 agent.concludeCycle({ action: 'rule_execute', data: {} }, [{ ruleId: 'r', result: 'incomplete', sinceMs: nowMs, reason: 'why', seen: null }]);
-const ledger = openLedgerWriter({ path: process.argv[2] + '/ledger.db', hostId: 'H', clock: () => nowMs });
+const ledger = openLedgerWriter({ path: process.argv[2] + '/ledger.db', hostId: 'H', clock: () => nowMs, keyDir: process.argv[2] + '/key', archiveDir: process.argv[2] + '/archive' });
 agent.acknowledgeAudit(0, ledger.head());
+agent.recordCheckpoint(ledger.checkpoint(), nowMs);
 process.exit(0);
 `;
 
@@ -88,6 +89,13 @@ describe('what readers see', () => {
     const [witness] = db.prepare(LEDGER_WITNESS_SQL).all();
     const [entry] = db.prepare('SELECT sequence, lower(hex(entry_hash)) AS entry_hash FROM audit_ledger').all();
     expect(witness).toEqual(entry);
+  });
+
+  test('the checkpoints that were seen are those of the ledger', () => {
+    const seen = db.prepare(LEDGER_CHECKPOINT_SEEN_SQL).all();
+    const made = db.prepare('SELECT epoch, tree_size, timestamp, note, 2050 AS seen_ms FROM ledger.audit_checkpoint').all();
+    expect(made).toHaveLength(1);
+    expect(seen).toEqual(made);
   });
 
   test('hidden tables exist', () => {

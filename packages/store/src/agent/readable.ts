@@ -137,6 +137,10 @@ export const AGENT_VIEWS: readonly { readonly name: string; readonly sql: string
 /** Heads of the ledger that procmond acknowledged to the agent, for whoever verifies it: sequence, entry_hash (hex). */
 export const LEDGER_WITNESS_SQL: string = 'SELECT sequence, entry_hash FROM agent.ledger_witness ORDER BY sequence';
 
+/** Checkpoints of the ledger that procmond announced to the agent, by falling epoch: epoch, tree_size, timestamp (ms since 1970), note, seen_ms. */
+export const LEDGER_CHECKPOINT_SEEN_SQL: string =
+  'SELECT epoch, tree_size, timestamp, note, seen_ms FROM agent.ledger_checkpoint_seen ORDER BY epoch DESC, rowid DESC';
+
 function namesOf(table: ReadableTable): string {
   return table.columns.map(({ name }) => name).join(', ');
 }

@@ -4,13 +4,14 @@
  * and start anew: a failed fsync makes later commits look fine that are not.
  */
 import type { Alert, Finding } from '@sentineld/model/alert';
-import type { AuditEvent, LedgerHead } from '@sentineld/model/audit';
+import type { AuditEvent, CheckpointNotice, LedgerHead } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import type { OriginEntry } from '@sentineld/model/request';
 import type { Rule } from '@sentineld/model/rule';
 import { writeMetadata } from '../migrations/system-metadata.ts';
 import { openWriter, stopWriter, storeErrorFrom } from '../open.ts';
 import { prepareAuditOutbox } from './audit-outbox.ts';
+import { prepareCheckpoints } from './checkpoints.ts';
 import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
 import { type FindingContext, type RecordedFindings, prepareFindings } from './findings.ts';
 import { AGENT_MIGRATIONS } from './migrations.ts';
@@ -63,6 +64,10 @@ export type AgentWriter = {
   /** Forgets what procmond has and keeps the head it told. The generation may be another afterwards. */
   acknowledgeAudit(lastSequence: number, head: LedgerHead): void;
   outboxDepth(): number;
+  /** Keeps a checkpoint of the ledger that procmond announced; one that is there already is left as it is. `nowMs` since 1970. */
+  recordCheckpoint(notice: CheckpointNotice, nowMs: number): void;
+  /** The newest by their epoch, newest first. */
+  newestCheckpoints(limit: number): CheckpointNotice[];
   /** Id of this file's numbering: the origin of its audit entries. */
   generation(): string;
   /** Null once a write has succeeded again. */
@@ -84,6 +89,7 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
   const findings = prepareFindings(db);
   const deliveries = prepareDeliveries(db);
   const outbox = prepareAuditOutbox(db);
+  const checkpoints = prepareCheckpoints(db);
 
   const guard = <Result>(work: () => Result): Result => {
     try {
@@ -127,6 +133,8 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
     nextAudit: (limit) => guard(() => outbox.next(limit)),
     acknowledgeAudit: (lastSequence, head) => write((nowMs) => outbox.acknowledge(lastSequence, head, nowMs)),
     outboxDepth: () => guard(() => outbox.depth()),
+    recordCheckpoint: (notice, nowMs) => write(() => checkpoints.record(notice, nowMs)),
+    newestCheckpoints: (limit) => guard(() => checkpoints.newest(limit)),
     generation: () => guard(() => outbox.generation()),
     writeFailure: () => failure,
     tryWrite: () => {

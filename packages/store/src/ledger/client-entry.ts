@@ -2,9 +2,10 @@
  * What a client asks to have recorded, as the ledger records it. The client chooses the data; who it is comes from
  * the socket, and the two members of event_data that say so are always the writer's own.
  */
-import { ACTIONS_BY_ROLE, type AuditEvent } from '@sentineld/model/audit';
+import { ACTIONS_BY_ROLE } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import type { OriginEntry, PeerCredentials, SocketRole } from '@sentineld/model/request';
+import { type EventText, eventText } from './event-text.ts';
 
 /** Who is at the other end, from SO_PEERCRED. */
 export type AuditPeer = Pick<PeerCredentials, 'uid' | 'pid'>;
@@ -13,9 +14,9 @@ export type AuditPeer = Pick<PeerCredentials, 'uid' | 'pid'>;
  * The event to store: the client's data with `peer` {uid, pid, role} and `origin` {id, sequence}. Members of these
  * names that the client sent are replaced: nothing it sends can take their place.
  */
-export function clientEvent(role: SocketRole, origin: string, entry: OriginEntry, peer: AuditPeer): AuditEvent {
+export function clientEvent(role: SocketRole, origin: string, entry: OriginEntry, peer: AuditPeer): EventText {
   const stamps = { peer: { uid: peer.uid, pid: peer.pid, role }, origin: { id: origin, sequence: entry.originSequence } };
-  return { action: entry.event.action, data: { ...entry.event.data, ...stamps } };
+  return eventText({ action: entry.event.action, data: { ...entry.event.data, ...stamps } }, stamps);
 }
 
 /**

@@ -62,6 +62,10 @@ CREATE TABLE audit_seal (
   ledger_id TEXT NOT NULL,
   host_id TEXT NOT NULL,
   keys TEXT NOT NULL
-) STRICT;`,
+) STRICT;
+
+-- Which key signs is told by a handful among many entries, and so is what details belong to.
+CREATE INDEX audit_ledger_key ON audit_ledger (sequence) WHERE action IN ('ledger_create', 'key_create', 'key_rotate');
+CREATE INDEX audit_ledger_body ON audit_ledger (sequence) WHERE substr(event_data, 1, 19) = '{"body":{"blake3":"';`,
   },
 ];

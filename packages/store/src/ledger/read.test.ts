@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LedgerHead } from '@sentineld/model/audit';
-import { openLedger, readEntries } from './read.ts';
-import { type LedgerVerification, verifyLedger } from '@sentineld/ledger/verify';
+import { openLedger, readEntries, verifyLedgerFile } from './read.ts';
+import type { LedgerVerification } from '@sentineld/ledger/verify';
 
 // This process reads with node:sqlite, so the writer runs in a process of its own.
 const NODE_OPTIONS = ['--conditions=sentineld-source', '--input-type=module', '-e'];
@@ -21,7 +21,8 @@ function writerProgram(body: string): string[] {
     ...NODE_OPTIONS,
     `const { openLedgerWriter } = await import(${JSON.stringify(module)});
      const { writeSync } = await import('node:fs');
-     const writer = openLedgerWriter({ path: ${JSON.stringify(path)}, hostId: 'H', clock: Date.now });
+     const path = ${JSON.stringify(path)};
+     const writer = openLedgerWriter({ path, hostId: 'H', clock: Date.now, keyDir: path + '-key', archiveDir: path + '-archive', checkpointEntries: 8 });
      const scan = (at) => ({ action: 'process_scan_complete', data: { at, name: 'Zoë' } });
      ${body}`,
   ];
@@ -40,10 +41,10 @@ function tamper(sql: string): void {
   db.close();
 }
 
-async function verify(): Promise<LedgerVerification> {
+function verify(): LedgerVerification {
   const db = openLedger(path);
   try {
-    return await verifyLedger(readEntries(db, { pageRows: 7 }));
+    return verifyLedgerFile(db);
   } finally {
     db.close();
   }
@@ -61,9 +62,9 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 describe('readEntries', () => {
-  test('reads what was written, page by page', async () => {
+  test('reads what was written, page by page', () => {
     write(50);
-    expect(await verify()).toMatchObject({ ok: true, entries: 51, ledgerId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(verify()).toMatchObject({ ok: true, entries: 51, ledgerId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
     const db = openLedger(path);
     for (const pageRows of [1, 17, 51, 1_000]) {
       expect([...readEntries(db, { pageRows })].map((entry) => entry.sequence)).toEqual(
@@ -83,7 +84,7 @@ describe('readEntries', () => {
     db.close();
   });
 
-  test('leaves out what is written after it began', async () => {
+  test('leaves out what is written after it began', () => {
     write(3);
     const db = openLedger(path);
     const reading = readEntries(db, { pageRows: 2 });
@@ -123,30 +124,44 @@ describe('readEntries', () => {
       20,
     ],
     ['every entry', 'DELETE FROM audit_ledger', 1],
-  ])('a change of %s is found, and the entry named', async (_name, sql, sequence) => {
+  ])('a change of %s is found, and the entry named', (_name, sql, sequence) => {
     copyFileSync(join(shared, 'thirty.db'), path);
     tamper(sql);
-    expect(await verify()).toMatchObject({ ok: false, failure: { sequence } });
+    expect(verify()).toMatchObject({ ok: false, failure: { sequence } });
   });
 
-  test('a column of another type is found, in a table that was remade without types', async () => {
+  test('a column of another type is found, in a table that was remade without types', () => {
     copyFileSync(join(shared, 'thirty.db'), path);
     tamper(
       'CREATE TABLE loose AS SELECT * FROM audit_ledger; DROP TABLE audit_ledger; ALTER TABLE loose RENAME TO audit_ledger; UPDATE audit_ledger SET event_data = CAST(event_data AS BLOB) WHERE sequence = 20',
     );
-    expect(await verify()).toMatchObject({ ok: false, failure: { sequence: 20, what: 'row', why: 'event_data is not text' } });
+    expect(verify()).toMatchObject({ ok: false, failure: { sequence: 20, what: 'row', why: 'event_data is not text' } });
     tamper(
       'UPDATE audit_ledger SET event_data = CAST(event_data AS TEXT) WHERE sequence = 20; UPDATE audit_ledger SET epoch = 0.5 WHERE sequence = 7',
     );
-    expect(await verify()).toMatchObject({ ok: false, failure: { sequence: 7, what: 'row' } });
-    tamper('UPDATE audit_ledger SET epoch = 0; UPDATE audit_ledger SET prev_hash = NULL WHERE sequence = 1');
-    expect(await verify()).toMatchObject({ ok: false, failure: { sequence: 1, what: 'row' } });
+    expect(verify()).toMatchObject({ ok: false, failure: { sequence: 7, what: 'row' } });
+    tamper('UPDATE audit_ledger SET epoch = 1 WHERE sequence = 7; UPDATE audit_ledger SET prev_hash = NULL WHERE sequence = 1');
+    expect(verify()).toMatchObject({ ok: false, failure: { sequence: 1, what: 'row' } });
   });
 
   test('a missing file and a file that is no ledger', () => {
     expect(() => openLedger(path)).toThrow(expect.objectContaining({ code: 'store.missing' }));
     new DatabaseSync(path).exec('CREATE TABLE x (a INTEGER)');
     expect(() => [...readEntries(openLedger(path))]).toThrow(expect.objectContaining({ code: 'store.corrupt' }));
+  });
+
+  test('a value that would fill the memory is not read', () => {
+    copyFileSync(join(shared, 'thirty.db'), path);
+    tamper('UPDATE audit_ledger SET event_data = hex(zeroblob(5000000)) WHERE sequence = 20');
+    expect(() => verify()).toThrow(expect.objectContaining({ code: 'store.corrupt', message: expect.stringContaining('too big') }));
+  });
+
+  test('a ledger of a newer release says so', () => {
+    write(1);
+    tamper('PRAGMA user_version = 9');
+    expect(() => openLedger(path)).toThrow(
+      expect.objectContaining({ code: 'store.too_new', message: expect.stringContaining('schema version 9') }),
+    );
   });
 
   test('an emptied file beside a log with entries: the log is left', () => {
@@ -161,7 +176,7 @@ describe('readEntries', () => {
 async function killWriter(round: number, afterHeads: number): Promise<LedgerHead> {
   const body = `for (let at = 0; ; at++) {
     const reply = at % 2 === 0 ? writer.append('procmond', [scan(at), scan(at)])
-      : writer.appendFromOrigin('sentinelagent', 'round${round}', [{ originSequence: at, event: { action: 'rule_execute', data: { at } } }], { uid: 1, pid: 2 }).head;
+      : (await writer.submit('sentinelagent', 'round${round}', [{ originSequence: at, event: { action: 'rule_execute', data: { at } } }], { uid: 1, pid: 2 })).head;
     writeSync(1, JSON.stringify(reply) + '\\n');
   }`;
   const child = spawn(process.execPath, writerProgram(body), { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -185,7 +200,7 @@ describe('a writer killed at any moment', () => {
       const head = await killWriter(round, 1 + round * 7);
       witnesses.push({ name: `round ${round}`, head });
       const db = openLedger(path);
-      const result = await verifyLedger(readEntries(db), { witnesses });
+      const result = verifyLedgerFile(db, { witnesses });
       db.close();
       expect(result).toMatchObject({ ok: true });
       expect(result.entries).toBeGreaterThanOrEqual(head.sequence);

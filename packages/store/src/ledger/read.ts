@@ -1,26 +1,22 @@
 /**
  * Reads a ledger through node:sqlite, for readers only: a process that loads this module must not load better-sqlite3
- * (docs/adr/0002-storage.md). Pages are short statements, so that reading a long ledger does not hold back the WAL.
+ * (docs/adr/0002-storage.md).
  */
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { AuditEntry } from '@sentineld/model/audit';
 import { SentinelError, messageOf } from '@sentineld/model/error';
 import { isLogAlone } from '../missing-pages.ts';
 import { logAloneError } from '../reader-errors.ts';
-import { ENTRY_COLUMNS_SQL, entryFromRow } from './entry-row.ts';
+import { LEDGER_MIGRATIONS } from './migrations.ts';
 
-export type ReadOptions = {
-  /** Schema that the ledger is attached as; 'main' where it is the database itself. */
-  readonly schema?: 'main' | 'ledger';
-  /** First sequence to read; everything there is where it is not given, even what has no business being there. */
-  readonly fromSequence?: number;
-  readonly pageRows?: number;
-};
+export { checkpointOfEpoch, checkpointUpTo, readBody, readCheckpoints, readSeal, type StoredCheckpoint } from './read-rows.ts';
+export { readEntries } from './read-entries.ts';
+export type { PageChecker } from './read-pages.ts';
+export { verifyLedgerFile, type VerifyFileOptions } from './read-verify.ts';
 
 /**
  * Opens ledger.db read-only.
- * @throws SentinelError store.missing, store.unreadable, store.corrupt
+ * @throws SentinelError store.missing, store.unreadable, store.corrupt, store.too_new
  */
 export function openLedger(path: string): DatabaseSync {
   if (!existsSync(path)) {
@@ -30,8 +26,23 @@ export function openLedger(path: string): DatabaseSync {
     });
   }
   if (isLogAlone(path)) throw logAloneError(path);
+  const db = openReadOnly(path);
+  try {
+    refuseNewer(db, path);
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+  return db;
+}
+
+/** No column that a ledger has comes near it; a file that somebody else made must not fill the memory. */
+const MAX_VALUE_BYTES = 8 * 1024 * 1024;
+
+function openReadOnly(path: string): DatabaseSync {
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+    db.limits.length = MAX_VALUE_BYTES;
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
     return db;
   } catch (thrown) {
@@ -43,51 +54,12 @@ export function openLedger(path: string): DatabaseSync {
   }
 }
 
-/**
- * The entries in the order of their sequence, up to the newest there was when the reading began.
- * @throws SentinelError ledger.broken for a row that is no entry; store.corrupt where SQLite cannot read the file.
- */
-export function* readEntries(db: DatabaseSync, options: ReadOptions = {}): Generator<AuditEntry, void, undefined> {
-  const table = `${options.schema ?? 'main'}.audit_ledger`;
-  const pageRows = options.pageRows ?? DEFAULT_PAGE_ROWS;
-  const last = newestSequence(db, table);
-  let next = options.fromSequence === undefined ? SMALLEST_INTEGER : BigInt(options.fromSequence);
-  const sql = `SELECT ${ENTRY_COLUMNS_SQL} FROM ${table} WHERE sequence >= ? AND sequence <= ? ORDER BY sequence LIMIT ?`;
-  while (last !== null && next <= last) {
-    const rows = orCorrupt(() => {
-      const page = db.prepare(sql);
-      page.setReadBigInts(true);
-      return page.all(next, last, pageRows);
-    });
-    for (const row of rows) yield entryFromRow(row);
-    const end = rows.at(-1)?.['sequence'];
-    if (typeof end !== 'bigint' || rows.length < pageRows) return;
-    next = end + 1n;
-  }
-}
-
-const SMALLEST_INTEGER = -(2n ** 63n);
-
-/** Entries of a client have up to 64 KiB: a page is a few MiB at worst and 60 KiB as a rule. */
-const DEFAULT_PAGE_ROWS = 200;
-
-function newestSequence(db: DatabaseSync, table: string): bigint | null {
-  const newest = orCorrupt(() => {
-    const statement = db.prepare(`SELECT max(sequence) AS newest FROM ${table}`);
-    statement.setReadBigInts(true);
-    return statement.get()?.['newest'];
+function refuseNewer(db: DatabaseSync, path: string): void {
+  const version = db.prepare('PRAGMA user_version').get()?.['user_version'];
+  if (typeof version !== 'number' || version <= LEDGER_MIGRATIONS.length) return;
+  throw new SentinelError('store.too_new', {
+    message: `${path} has schema version ${version}; this program knows ${LEDGER_MIGRATIONS.length}.`,
+    hint: 'Use the release of SentinelD that wrote it, or a newer one.',
+    context: { path, found: version, known: LEDGER_MIGRATIONS.length },
   });
-  return typeof newest === 'bigint' ? newest : null;
-}
-
-function orCorrupt<Result>(read: () => Result): Result {
-  try {
-    return read();
-  } catch (thrown) {
-    throw new SentinelError('store.corrupt', {
-      message: `The ledger cannot be read: ${messageOf(thrown)}.`,
-      hint: 'Keep the file as it is and look at the disk; entries before the damage may be readable.',
-      cause: thrown,
-    });
-  }
 }

@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditAction, AuditEvent } from '@sentineld/model/audit';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ENTRY_COLUMNS_SQL, type EntryRow, entryFromRow } from './entry-row.ts';
+import { verifyFile } from './fixtures/ledger.fixture.ts';
 import { openReserve } from './reserve.ts';
-import { verifyLedger } from '@sentineld/ledger/verify';
 import { type LedgerWriter, openLedgerWriter } from './writer.ts';
 
 const SIZE = 1024 * 1024;
@@ -21,7 +19,14 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const open = (at: string): LedgerWriter =>
-  openLedgerWriter({ path: join(at, 'ledger.db'), hostId: 'H', clock: () => 1, nowMs: () => nowMs });
+  openLedgerWriter({
+    path: join(at, 'ledger.db'),
+    keyDir: join(at, 'key'),
+    archiveDir: join(at, 'archive'),
+    hostId: 'H',
+    clock: () => 1,
+    nowMs: () => nowMs,
+  });
 const entry = (action: AuditAction, text = ''): AuditEvent => ({ action, data: { text } });
 
 describe('the reserve', () => {
@@ -90,16 +95,6 @@ describe.skipIf(process.geteuid?.() !== 0)('on a full disk (needs root, to mount
     for (let at = 0; at < 10_000 && !writer.isOnReserve(); at++) writer.append('procmond', [entry('process_scan_start', 'x'.repeat(2000))]);
   }
 
-  async function verified(): Promise<unknown> {
-    const db = new Database(join(small, 'ledger.db'));
-    try {
-      const rows = db.prepare<[], EntryRow>(`SELECT ${ENTRY_COLUMNS_SQL} FROM audit_ledger ORDER BY sequence`).safeIntegers(true).all();
-      return await verifyLedger(rows.map(entryFromRow));
-    } finally {
-      db.close();
-    }
-  }
-
   test('the entry that finds it full is taken, then what matters and no routine, and all again when there is space', async () => {
     const writer = open(small);
     fill('ballast');
@@ -111,7 +106,10 @@ describe.skipIf(process.geteuid?.() !== 0)('on a full disk (needs root, to mount
     );
     expect(() => writer.append('procmond', [entry('storage_pause'), entry('process_scan_complete')])).toThrow(/no 'process_scan_complete'/);
     const rule = { originSequence: 1, event: { action: 'rule_execute' as const, data: {} } };
-    expect(() => writer.appendFromOrigin('sentinelagent', 'g', [rule], { uid: 1, pid: 1 })).toThrow(/no 'rule_execute'/);
+    await expect(writer.submit('sentinelagent', 'g', [rule], { uid: 1, pid: 1 })).rejects.toThrow(/no 'rule_execute'/);
+    for (const refused of [() => writer.checkpoint(), () => writer.rotateKey(), () => writer.restore({ reason: 'r', uid: 0, notes: [] })])
+      expect(refused).toThrow(/lives on its reserve/);
+    await expect(writer.archive(10)).rejects.toThrow(/no 'ledger_archive'/);
     expect([writer.head().sequence, writer.failure()]).toEqual([head, null]);
     for (const action of ['storage_pause', 'budget_step', 'events_lost', 'stop', 'start', 'storage_resume'] as const)
       writer.append('procmond', [entry(action)]);
@@ -126,10 +124,10 @@ describe.skipIf(process.geteuid?.() !== 0)('on a full disk (needs root, to mount
     nowMs += 60_000;
     expect([writer.isOnReserve(), statSync(join(small, 'reserve')).size]).toEqual([false, SIZE]);
     writer.append('procmond', [entry('process_scan_start')]);
-    expect(await verified()).toMatchObject({ ok: true, entries: head + 8 });
+    expect(verifyFile(join(small, 'ledger.db'))).toMatchObject({ ok: true, entries: head + 8 });
   });
 
-  test('the reserve lasts for many entries though others take what is free, and its end is a failure like any other', async () => {
+  test('the reserve lasts for many entries though others take what is free, and its end is a failure like any other', () => {
     const writer = open(small);
     fill('ballast');
     appendUntilFull(writer);
@@ -143,7 +141,20 @@ describe.skipIf(process.geteuid?.() !== 0)('on a full disk (needs root, to mount
     expect(appendOn).toThrow(expect.objectContaining({ code: 'state.unusable' }));
     expect(entries).toBeGreaterThan(40);
     expect(writer.failure()).toMatchObject({ code: 'state.unusable' });
-    expect(await verified()).toMatchObject({ ok: true, entries: writer.head().sequence });
+    expect(verifyFile(join(small, 'ledger.db'))).toMatchObject({ ok: true, entries: writer.head().sequence });
+  });
+
+  test('a key whose rotation finds it full is rotated all the same, and is the one on disk', () => {
+    const paths = { path: join(small, 'ledger.db'), keyDir: join(directory, 'key'), archiveDir: join(directory, 'archive') };
+    const openHere = (): LedgerWriter => openLedgerWriter({ ...paths, hostId: 'H', clock: () => 1, nowMs: () => nowMs });
+    const writer = openHere();
+    const { id } = writer.key();
+    fill('ballast');
+    const { key } = writer.rotateKey();
+    expect([writer.isOnReserve(), writer.failure(), writer.key().text]).toEqual([true, null, key]);
+    expect(writer.key().id).not.toBe(id);
+    expect([openHere().key(), readdirSync(paths.keyDir)]).toEqual([writer.key(), ['ledger.pem']]);
+    expect(verifyFile(paths.path)).toMatchObject({ ok: true, notes: [] });
   });
 
   test('a ledger is opened on it', () => {

@@ -77,7 +77,9 @@ describe('a first run', () => {
     const lines = readFileSync(join(installation.stateDir, 'agent', 'alerts.jsonl'), 'utf8')
       .trimEnd()
       .split('\n');
-    expect(lines.map((line) => parseJson<ListedAlert>({ stdout: line, stderr: '', status: 0 }).rule.id)).toContain('deleted-executable');
+    expect(lines.map((line) => parseJson<Partial<ListedAlert>>({ stdout: line, stderr: '', status: 0 }).rule?.id)).toContain(
+      'deleted-executable',
+    );
   });
 
   it('follows one correlation id from the scan to the log line', () => {

@@ -58,7 +58,7 @@ const WRONG: Readonly<Record<string, readonly Wrong[]>> = {
     [['--state-dir', held], 4, `start.lock is held by start, pid ${process.pid}`, 'it runs since', `kill ${process.pid}`],
   ],
   'pnpm bench': [
-    [[], 2, 'pnpm bench needs the name of a benchmark', 'one of enumerate, events, memory', 'pnpm bench enumerate --quick'],
+    [[], 2, 'pnpm bench needs the name of a benchmark', 'one of enumerate, events, ledger, memory', 'pnpm bench enumerate --quick'],
     [['enumerte'], 2, 'unknown command "enumerte"', 'pnpm bench knows enumerate', 'did you mean "pnpm bench enumerate"?'],
     [['memory', 'store'], 2, '"store" is one word too many', 'pnpm bench takes one word', 'leave it out'],
     [['--fast', 'store'], 2, 'unknown option --fast', 'pnpm bench takes --quick', 'pnpm bench --help'],

@@ -7,6 +7,7 @@ import { DEFAULTS, type Config } from '@sentineld/runtime/config/config';
 import { statePaths } from '@sentineld/runtime/config/state-dir';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exampleAlert } from '../alert.fixture.ts';
+import type { SeenCheckpoint } from '../checkpoint-line.ts';
 import { fileSink } from './file.ts';
 import { SINKS } from './registry.ts';
 
@@ -44,6 +45,27 @@ describe('file sink', () => {
     expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
+  it('has checkpoints of the ledger among the alerts, told by their event_type', async () => {
+    const sink = openFile();
+    await sink.send(exampleAlert());
+    expect([await sink.note(exampleCheckpoint()), await sink.note(exampleCheckpoint(5))]).toEqual([{ ok: true }, { ok: true }]);
+    const lines = readFileSync(join(root, 'agent', 'alerts.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(lines.map((line) => JSON.parse(line).event_type)).toEqual([undefined, 'ledger.checkpoint', 'ledger.checkpoint']);
+    expect(JSON.parse(lines[1] ?? '')).toEqual({
+      version: 1,
+      event_type: 'ledger.checkpoint',
+      time: '2023-11-14T22:13:20.000Z',
+      seen: '2023-11-14T22:13:21.000Z',
+      host: { name: 'web\u001b[2J' },
+      epoch: 12,
+      tree_size: 4711,
+      note: 'signed\n',
+    });
+    expect(await openFile(join(root, 'none', 'alerts')).note(exampleCheckpoint())).toMatchObject({ ok: false });
+  });
+
   it('follows a rotated file by its name', async () => {
     const file = join(root, 'alerts');
     const sink = openFile(file);
@@ -64,6 +86,11 @@ describe('file sink', () => {
     expect(readFileSync(join(root, 'victim'), 'utf8')).toBe('');
   });
 });
+
+function exampleCheckpoint(treeSize = 4711): SeenCheckpoint {
+  const checkpoint = { epoch: 12, treeSize, timestampMs: 1_700_000_000_000, note: 'signed\n' };
+  return { hostName: 'web\u001b[2J', seenMs: 1_700_000_001_000, checkpoint };
+}
 
 /** In a process whose files may grow to a few hundred bytes: a disk that is full, without one. */
 function sendTwiceWithin(blocks: number, path: string): { readonly results: readonly unknown[]; readonly left: string } {
@@ -103,7 +130,8 @@ describe('file sink on a full disk', () => {
 });
 
 describe('stdout sink', () => {
-  const send = (format: string, stdout: 'pipe' | number) =>
+  /** What a process writes that does this with its sink. */
+  const run = (format: string, work: string) =>
     spawnSync(
       process.execPath,
       ['--conditions=sentineld-source', '--input-type=module-typescript', '-e', `
@@ -111,15 +139,26 @@ describe('stdout sink', () => {
         import { exampleAlert } from '${join(import.meta.dirname, '..', 'alert.fixture.ts')}';
         import { DEFAULTS } from '@sentineld/runtime/config/config';
         const sink = stdoutSink.open({ ...DEFAULTS, alerting: { ...DEFAULTS.alerting, stdout: { enabled: true, format: '${format}' } } });
-        process.stderr.write(JSON.stringify(await sink.send(exampleAlert())));`],
-      { cwd: import.meta.dirname, stdio: ['ignore', stdout, 'pipe'], encoding: 'utf8' },
+        const seen = ${JSON.stringify(exampleCheckpoint())};
+        process.stderr.write(JSON.stringify(${work}));`],
+      { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' },
     ); // prettier-ignore
+  const send = (format: string) => run(format, 'await sink.send(exampleAlert())');
+  const noteTwice = (format: string) => run(format, '[await sink.note(seen), await sink.note(seen)]');
+
+  it('has a line for a checkpoint, for people once in a while and for programs each', () => {
+    const text = noteTwice('text');
+    expect(text.stderr).toBe('[{"ok":true},{"ok":true}]');
+    expect(text.stdout).toBe('2023-11-14 22:13:20Z  CHECKPOINT  ledger of web\\x1b[2J: 4711 entries, epoch 12\n');
+    const lines = noteTwice('json').stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).tree_size)).toEqual([4711, 4711]);
+  });
 
   it('writes text for people and documents for programs', () => {
-    const text = send('text', 'pipe');
+    const text = send('text');
     expect(text.stderr).toBe('{"ok":true}');
     expect(text.stdout).toContain('HIGH');
     expect(text.stdout).not.toContain('\u001b');
-    expect(JSON.parse(send('json', 'pipe').stdout)).toMatchObject({ id: 4 });
+    expect(JSON.parse(send('json').stdout)).toMatchObject({ id: 4 });
   });
 });

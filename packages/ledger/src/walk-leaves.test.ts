@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { appendLeaf, copyRange, emptyRange, leafHash, rootOf } from './merkle.ts';
+import { appendLeaves, hashNodesSlowly } from './walk-leaves.ts';
+
+const leafAt = (at: number): Uint8Array => leafHash(Buffer.from(String(at)));
+const LEAVES = Array.from({ length: 1_100 }, (_, at) => leafAt(at));
+
+describe('appendLeaves', () => {
+  test('gives the tree that leaves give one by one, from any size on', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 5 }), (counts) => {
+        const [many, one] = [emptyRange(), emptyRange()];
+        for (const count of counts) {
+          const next = LEAVES.slice(many.size, many.size + count);
+          appendLeaves(many, new Uint8Array(Buffer.concat(next)), count, hashNodesSlowly);
+          for (const leaf of next) appendLeaf(one, leaf);
+          expect(many.size).toBe(one.size);
+          expect(many.nodes.map((node) => Buffer.from(node).toString('hex'))).toEqual(
+            one.nodes.map((node) => Buffer.from(node).toString('hex')),
+          );
+        }
+      }),
+      { seed: 7, numRuns: 200 },
+    );
+  });
+
+  test('keeps no part of the leaves, and nothing of ranges that were copied', () => {
+    const range = emptyRange();
+    const leaves = new Uint8Array(Buffer.concat(LEAVES.slice(0, 7)));
+    appendLeaves(range, leaves, 7, hashNodesSlowly);
+    const root = rootOf(range);
+    const copy = copyRange(range);
+    leaves.fill(0);
+    appendLeaves(range, new Uint8Array(32), 1, hashNodesSlowly);
+    expect(rootOf(copy)).toEqual(root);
+  });
+});

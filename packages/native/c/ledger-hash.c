@@ -1,0 +1,161 @@
+/*
+ * Hashing for the ledger as JavaScript has it; src/ledger-hash.ts says what each function is for. Memory is the caller's,
+ * and its sizes are compared here with what is going to be read and written.
+ */
+#include "addon.h"
+
+#include "hash.h"
+#include "ledger-page.h"
+
+#include <string.h>
+
+static const double LARGEST_NUMBER = 9007199254740991.0;
+
+enum { CHILDREN_BYTES = 2 * HASH_BYTES, LONGEST_OUTPUT = 65536, NODE_BATCH = 16, NODE_ROOM = 128 };
+
+struct bytes {
+  uint8_t *data;
+  size_t length;
+};
+
+static bool read_uint8_array(napi_env env, napi_value value, const char *message, struct bytes *bytes) {
+  napi_typedarray_type type;
+  void *data = NULL;
+  bool is_read = napi_get_typedarray_info(env, value, &type, &bytes->length, &data, NULL, NULL) == napi_ok && type == napi_uint8_array;
+  bytes->data = data;
+  if (!is_read) throw_argument(env, message);
+  return is_read;
+}
+
+/*
+ * blake3(bytes, out, flags, key): the hash into `out`, as long as that is. `flags` is 0 and the key is not read, or it is
+ * KEYED_HASH, DERIVE_KEY_CONTEXT (without a key) or DERIVE_KEY_MATERIAL.
+ */
+napi_value blake3_bytes(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  struct bytes bytes, out, key = {0};
+  double flags = 0;
+  uint32_t words[8];
+  if (!read_arguments(env, info, 4, arguments) || !read_uint8_array(env, arguments[0], "The message must be a Uint8Array", &bytes) ||
+      !read_uint8_array(env, arguments[1], "The output must be a Uint8Array", &out) ||
+      !read_whole_number(env, arguments[2], DERIVE_KEY_MATERIAL, "The flags", &flags)) {
+    return NULL;
+  }
+  if (flags != 0 && flags != KEYED_HASH && flags != DERIVE_KEY_CONTEXT && flags != DERIVE_KEY_MATERIAL) {
+    return throw_argument(env, "The flags must be those of a mode");
+  }
+  if (out.length == 0 || out.length > LONGEST_OUTPUT) return throw_argument(env, "The output must be 1 to 65536 bytes");
+  memcpy(words, blake3_start, sizeof words);
+  if (flags == KEYED_HASH || flags == DERIVE_KEY_MATERIAL) {
+    if (!read_uint8_array(env, arguments[3], "The key must be a Uint8Array", &key)) return NULL;
+    if (key.length != sizeof words) return throw_argument(env, "The key must be 32 bytes");
+    memcpy(words, key.data, sizeof words);
+  }
+  blake3(bytes.data, bytes.length, words, (uint32_t)flags, out.data, out.length);
+  return NULL;
+}
+
+/* 01 and both children, padded to two blocks (FIPS 180-4, section 5.1.1). */
+static void put_node(const uint8_t *children, uint8_t *room) {
+  memset(room, 0, NODE_ROOM);
+  room[0] = 1;
+  memcpy(room + 1, children, CHILDREN_BYTES);
+  room[1 + CHILDREN_BYTES] = 0x80;
+  room[NODE_ROOM - 2] = (1 + CHILDREN_BYTES) * 8 >> 8;
+  room[NODE_ROOM - 1] = (1 + CHILDREN_BYTES) * 8 & 0xff;
+}
+
+/* sha256Nodes(children, out): for each pair of hashes of the one, a hash of the other. The same memory may be both. */
+napi_value sha256_nodes(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  struct bytes children, out;
+  uint8_t rooms[NODE_BATCH][NODE_ROOM];
+  struct padded nodes[NODE_BATCH];
+  if (!read_arguments(env, info, 2, arguments) || !read_uint8_array(env, arguments[0], "The children must be a Uint8Array", &children) ||
+      !read_uint8_array(env, arguments[1], "The output must be a Uint8Array", &out)) {
+    return NULL;
+  }
+  size_t count = children.length / CHILDREN_BYTES;
+  if (children.length % CHILDREN_BYTES != 0) return throw_argument(env, "The children must be pairs of 32 bytes each");
+  if (out.length / HASH_BYTES < count) return throw_argument(env, "The output must have 32 bytes for each pair");
+  for (size_t at = 0; at < count; at += NODE_BATCH) {
+    size_t some = count - at < NODE_BATCH ? count - at : NODE_BATCH;
+    for (size_t i = 0; i < some; i++) {
+      put_node(children.data + (at + i) * CHILDREN_BYTES, rooms[i]);
+      nodes[i] = (struct padded){rooms[i], NODE_ROOM / BLOCK_BYTES, out.data + (at + i) * HASH_BYTES};
+    }
+    sha256_many(nodes, some);
+  }
+  return NULL;
+}
+
+/* The typed arrays that a page's outcome goes into: leaves, ends, runs, and four numbers of the whole page. */
+static bool read_room(napi_env env, const napi_value *arguments, struct ledger_page *page, double **told) {
+  static const napi_typedarray_type types[] = {napi_uint8_array, napi_uint32_array, napi_float64_array, napi_float64_array};
+  const size_t needed[] = {page->count * HASH_BYTES, page->count, page->count * RUN_NUMBERS, 4};
+  void *data[4] = {NULL};
+  for (int i = 0; i < 4; i++) {
+    napi_typedarray_type type;
+    size_t length = 0;
+    if (napi_get_typedarray_info(env, arguments[i], &type, &length, &data[i], NULL, NULL) != napi_ok || type != types[i] ||
+        length < needed[i]) {
+      throw_argument(env, "The room must be leaves, ends and runs for every row, and four numbers");
+      return false;
+    }
+  }
+  page->leaves = data[0];
+  page->ends = data[1];
+  page->runs = data[2];
+  *told = data[3];
+  return true;
+}
+
+/*
+ * checkEntryPage(page, count, sequence, timestamp, entryHash, leaves, ends, runs, told) -> how many rows hold. `told` gets
+ * the number of runs, the time of the newest row that holds, how often the clock went back, and where it did first.
+ */
+napi_value check_entry_page(napi_env env, napi_callback_info info) {
+  napi_value arguments[9], result;
+  struct bytes bytes, before;
+  struct ledger_page page = {0};
+  double count = 0, sequence = 0, timestamp = 0;
+  double *told = NULL;
+  if (!read_arguments(env, info, 9, arguments) || !read_uint8_array(env, arguments[0], "The page must be a Uint8Array", &bytes) ||
+      !read_whole_number(env, arguments[1], UINT32_MAX, "The count", &count) ||
+      !read_whole_number(env, arguments[2], LARGEST_NUMBER, "The sequence", &sequence) ||
+      !read_whole_number(env, arguments[3], LARGEST_NUMBER, "The time", &timestamp) ||
+      !read_uint8_array(env, arguments[4], "The hash before must be a Uint8Array", &before)) {
+    return NULL;
+  }
+  if (before.length != HASH_BYTES) return throw_argument(env, "The hash before must be 32 bytes");
+  if (bytes.length > UINT32_MAX) return throw_argument(env, "The page must be below 4 GiB");
+  page.bytes = bytes.data;
+  page.length = bytes.length;
+  page.count = (size_t)count;
+  page.sequence = (uint64_t)sequence;
+  page.timestamp = (uint64_t)timestamp;
+  page.entry_hash = before.data;
+  if (!read_room(env, arguments + 5, &page, &told)) return NULL;
+  size_t rows = check_ledger_page(&page);
+  told[0] = (double)page.run_count;
+  told[1] = (double)page.timestamp;
+  told[2] = (double)page.clock_went_back;
+  told[3] = page.first_clock_went_back;
+  return is_ok(env, napi_create_double(env, (double)rows, &result)) ? result : NULL;
+}
+
+/*
+ * hashCode(number) -> the name of the code that hashes from now on, or undefined where this processor cannot run that one;
+ * without a number the code that is in use.
+ */
+napi_value name_hash_code(napi_env env, napi_callback_info info) {
+  napi_value argument, name;
+  napi_valuetype type;
+  double number = 0;
+  if (!read_arguments(env, info, 1, &argument) || !is_ok(env, napi_typeof(env, argument, &type))) return NULL;
+  if (type != napi_undefined) {
+    if (!read_whole_number(env, argument, UINT32_MAX, "The number", &number)) return NULL;
+    if (!choose_hash_code((uint32_t)number)) return NULL;
+  }
+  return is_ok(env, napi_create_string_latin1(env, hash_code()->name, NAPI_AUTO_LENGTH, &name)) ? name : NULL;
+}

@@ -1,0 +1,139 @@
+/**
+ * Hashing for the audit ledger, as the addon gives it: BLAKE3, the nodes of the SHA-256 tree, and pages of entries that are
+ * checked in one call (c/ledger-page.c; docs/ledger-format.md has every byte). What is wrong with an entry is not said
+ * here: the verifier takes the same entry by itself and names it.
+ */
+
+const HASH_BYTES = 32;
+/** Numbers of a run, and of a page (c/ledger-hash.c). */
+const RUN_NUMBERS = 4;
+const TOLD_NUMBERS = 4;
+/** Flags of the hash without key and context. */
+const PLAIN = 0;
+
+/** Entry before a page: of the row before, or sequence 0, time 0 and 32 zero bytes at the beginning of a ledger. */
+export type EntryBefore = { readonly sequence: number; readonly timestampMs: number; readonly entryHash: Uint8Array };
+
+/** Memory for what comes of a page. The caller makes it once and uses it for every page; see `entryRoom`. */
+export type EntryRoom = {
+  /** Leaf hashes (docs/ledger-format.md, Tree), 32 bytes a row. */
+  readonly leaves: Uint8Array;
+  /** Where in the page each row ends: its entry_hash is the 32 bytes before. */
+  readonly ends: Uint32Array;
+  /** Numbers of the runs, as the addon writes them; `EntriesChecked.runs` are made of them. */
+  readonly runs: Float64Array;
+};
+
+/** Rows one after the other that have the same format version, epoch and key. */
+export type EntryRun = {
+  /** Number of its first row in the page, from 0; the run ends where the next one begins. */
+  readonly firstRow: number;
+  readonly formatVersion: number;
+  readonly epoch: number;
+  /** The 8 hex digits of key_id as a number: compare with `Number.parseInt(key.id, 16)`. 0 in format version 1, which has none. */
+  readonly keyId: number;
+};
+
+export type EntriesChecked = {
+  /** Rows that hold, from the first on. Fewer than the page has: the row after them is wrong, or is one that this cannot judge. */
+  readonly rows: number;
+  /** Of the rows that hold; empty where none does. */
+  readonly runs: readonly EntryRun[];
+  /** Time of the last row that holds, or that of the row before the page. */
+  readonly lastTimestampMs: number;
+  /** Rows whose time is below that of the row before. */
+  readonly clockWentBack: number;
+  /** Number of the first of them in the page, or -1. */
+  readonly firstClockWentBack: number;
+};
+
+/** Memory for pages of up to `rows` rows. */
+export function entryRoom(rows: number): EntryRoom {
+  return { leaves: new Uint8Array(rows * HASH_BYTES), ends: new Uint32Array(rows), runs: new Float64Array(rows * RUN_NUMBERS) };
+}
+
+/** What the C files export for this. Memory for what comes of it is the caller's. */
+export type LedgerHashCalls = {
+  /**
+   * BLAKE3 in one of its modes, as many bytes as `out` has (1 to 65,536). `flags` are 0 for the plain hash, 16 for the keyed
+   * one, 32 for the context of a derived key and 64 for its material; 16 and 64 need a key of 32 bytes.
+   */
+  readonly blake3: (bytes: Uint8Array, out: Uint8Array, flags: number, key?: Uint8Array) => void;
+  readonly sha256Nodes: (children: Uint8Array, out: Uint8Array) => void;
+  readonly checkEntryPage: (
+    page: Uint8Array,
+    count: number,
+    sequence: number,
+    timestampMs: number,
+    entryHash: Uint8Array,
+    leaves: Uint8Array,
+    ends: Uint32Array,
+    runs: Float64Array,
+    told: Float64Array,
+  ) => number;
+  /**
+   * The name of the code that hashes. With a number it is that code from now on, for the whole process: 0 is what every
+   * processor can run, further ones are faster; undefined, and no change, where this processor cannot.
+   */
+  readonly hashCode: (number?: number) => string | undefined;
+};
+
+export type LedgerHash = {
+  /** BLAKE3, 32 bytes in a new array. */
+  readonly blake3: (bytes: Uint8Array) => Uint8Array;
+  /** SHA-256 of 01 and two children of 32 bytes, for each pair in `children` (64 bytes a pair), into `out` (32 bytes a pair). */
+  readonly sha256Nodes: LedgerHashCalls['sha256Nodes'];
+  /**
+   * Checks the rows of a page of entries and writes their leaf hashes and ends into `room`, for the rows that hold.
+   *
+   * `page` is what this makes of `count` rows in the order of their sequence:
+   *
+   *     group_concat(concat_ws(',', sequence, timestamp, format_version, epoch, octet_length(actor), octet_length(action),
+   *       octet_length(key_id), octet_length(event_data), actor, action, key_id, event_data, payload_hash, prev_hash,
+   *       entry_hash), '')
+   *
+   * as a BLOB. A row holds where its sequence is one more than that of the row before, prev_hash is the entry_hash of the
+   * row before, payload_hash and entry_hash are right, texts are UTF-8 (as WHATWG decoders take it), numbers are at most
+   * 2^53 - 1, and it is of format version 1 with epoch 0 and no key_id, or of version 2 with an epoch from 1 and a key_id of
+   * 8 digits or lower-case letters from a to f. Rows with more than 512 canonical bytes, or with an event_data of more than
+   * 16 KiB (256 KiB in version 1), are not judged here: they count as rows that do not hold.
+   *
+   * Left to the caller: the types of the columns (a number that is TEXT could hold commas), the order of format versions,
+   * epochs and keys against checkpoints, signatures, and what event_data says.
+   *
+   * Throws a TypeError with code ERR_INVALID_ARG_VALUE where `before` or `room` do not fit; never for what is in the page.
+   */
+  readonly checkEntries: (page: Uint8Array, count: number, before: EntryBefore, room: EntryRoom) => EntriesChecked;
+  /** What these are made of. */
+  readonly hashCalls: LedgerHashCalls;
+};
+
+export function bindLedgerHash(calls: LedgerHashCalls): LedgerHash {
+  // The addon writes here and a copy is given away: of a new array it would need the address, and V8 move it out of its heap.
+  const hash = new Uint8Array(HASH_BYTES);
+  const told = new Float64Array(TOLD_NUMBERS);
+  return {
+    blake3(bytes) {
+      calls.blake3(bytes, hash, PLAIN);
+      return hash.slice();
+    },
+    sha256Nodes: calls.sha256Nodes,
+    hashCalls: calls,
+    checkEntries(page, count, before, { leaves, ends, runs }) {
+      const rows = calls.checkEntryPage(page, count, before.sequence, before.timestampMs, before.entryHash, leaves, ends, runs, told);
+      const [runCount = 0, lastTimestampMs = 0, clockWentBack = 0, firstClockWentBack = -1] = told;
+      return {
+        rows,
+        runs: Array.from({ length: runCount }, (_, at) => runOf(runs, at)),
+        lastTimestampMs,
+        clockWentBack,
+        firstClockWentBack,
+      };
+    },
+  };
+}
+
+function runOf(runs: Float64Array, at: number): EntryRun {
+  const [firstRow = 0, formatVersion = 0, epoch = 0, keyId = 0] = runs.subarray(at * RUN_NUMBERS, (at + 1) * RUN_NUMBERS);
+  return { firstRow, formatVersion, epoch, keyId };
+}
