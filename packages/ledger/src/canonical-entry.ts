@@ -22,8 +22,7 @@ export type CanonicalFields = Pick<
   'formatVersion' | 'sequence' | 'epoch' | 'timestampMs' | 'keyId' | 'actor' | 'action' | 'payloadHash' | 'prevHash'
 >;
 
-const encoder = new TextEncoder();
-const MAGIC = encoder.encode('sentineld.ledger');
+const MAGIC = Buffer.from('sentineld.ledger');
 
 /**
  * The canonical bytes, integers big-endian:
@@ -32,24 +31,39 @@ const MAGIC = encoder.encode('sentineld.ledger');
  * @throws SentinelError internal.bug for values that the layout cannot hold; a verifier checks them first.
  */
 export function canonicalEntry(fields: CanonicalFields): Uint8Array {
-  const texts = [fields.keyId, fields.actor, fields.action].map(encodeText);
-  const textBytes = texts.reduce((sum, text) => sum + 4 + text.length, 0);
-  const bytes = new Uint8Array(MAGIC.length + 2 + 3 * 8 + textBytes + 2 * HASH_BYTES);
-  const view = new DataView(bytes.buffer);
+  const { keyId, actor, action } = fields;
+  const size = MAGIC.length + 2 + 3 * 8 + 3 * 4 + sizeOf(keyId) + sizeOf(actor) + sizeOf(action) + 2 * HASH_BYTES;
+  const bytes = Buffer.allocUnsafe(size);
   bytes.set(MAGIC);
-  view.setUint16(16, requireWhole(fields.formatVersion, 0xffff));
-  view.setBigUint64(18, BigInt(requireWhole(fields.sequence, Number.MAX_SAFE_INTEGER)));
-  view.setBigUint64(26, BigInt(requireWhole(fields.epoch, Number.MAX_SAFE_INTEGER)));
-  view.setBigUint64(34, BigInt(requireWhole(fields.timestampMs, Number.MAX_SAFE_INTEGER)));
+  bytes.writeUInt16BE(requireWhole(fields.formatVersion, 0xffff), 16);
+  writeWhole(bytes, fields.sequence, 18);
+  writeWhole(bytes, fields.epoch, 26);
+  writeWhole(bytes, fields.timestampMs, 34);
   let at = 42;
-  for (const text of texts) {
-    view.setUint32(at, text.length);
-    bytes.set(text, at + 4);
-    at += 4 + text.length;
-  }
+  for (const text of [keyId, actor, action]) at = writeText(bytes, text, at);
   bytes.set(requireHash(fields.payloadHash), at);
   bytes.set(requireHash(fields.prevHash), at + HASH_BYTES);
   return bytes;
+}
+
+/** 8 bytes, as two halves: a BigInt would be made for each. */
+function writeWhole(bytes: Buffer, value: number, at: number): void {
+  const whole = requireWhole(value, Number.MAX_SAFE_INTEGER);
+  bytes.writeUInt32BE(Math.floor(whole / 2 ** 32), at);
+  bytes.writeUInt32BE(whole % 2 ** 32, at + 4);
+}
+
+/** Gives the place behind it. */
+function writeText(bytes: Buffer, text: string, at: number): number {
+  const length = bytes.write(text, at + 4, 'utf8');
+  bytes.writeUInt32BE(length, at);
+  return at + 4 + length;
+}
+
+/** Bytes of UTF-8; refused where two texts would give the same bytes. */
+function sizeOf(text: string): number {
+  requireWellFormed(text);
+  return Buffer.byteLength(text);
 }
 
 /** BLAKE3 of the canonical bytes. */
@@ -62,10 +76,14 @@ export function hashPayload(eventData: string): Uint8Array {
   return blake3(encodeText(eventData));
 }
 
-/** UTF-8, refused where two texts would give the same bytes: TextEncoder turns every lone surrogate into U+FFFD. */
 function encodeText(text: string): Uint8Array {
+  requireWellFormed(text);
+  return Buffer.from(text);
+}
+
+/** In UTF-8 every lone surrogate is U+FFFD. */
+function requireWellFormed(text: string): void {
   if (!text.isWellFormed()) throw new SentinelError('internal.bug', { message: 'A text of an audit entry has a lone surrogate.' });
-  return encoder.encode(text);
 }
 
 function requireWhole(value: number, maximum: number): number {

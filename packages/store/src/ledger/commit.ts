@@ -142,14 +142,13 @@ function commitAll({ ledger, options }: LedgerSession, group: readonly Submissio
   const { file, state } = ledger;
   const { clock, signEntries = false, checkpointEntries = CHECKPOINT_ENTRIES } = options;
   const transaction = startTransaction(file, state, { nowMs: clock(), signEntries });
-  const run = file.db.transaction(() => {
+  let lastNumbers: readonly number[] = [];
+  file.inTransaction(() => {
     file.requireNewest(state.position);
-    const lastNumbers = group.map((submission) => addSubmission(file, transaction, submission));
+    lastNumbers = group.map((submission) => addSubmission(file, transaction, submission));
     work(transaction);
     const { range, newest } = transaction.state();
     if (range.size - (newest?.treeSize ?? 0) >= checkpointEntries) transaction.closeEpoch();
-    return lastNumbers;
   });
-  const lastNumbers = run.immediate();
   return { state: transaction.state(), checkpoints: transaction.checkpoints, lastNumbers };
 }

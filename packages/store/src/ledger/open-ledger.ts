@@ -74,7 +74,7 @@ function announceKeyOf(file: LedgerFile, keys: KeyDirectory, start: LedgerState,
 
 function write(file: LedgerFile, start: LedgerState, options: OpenOptions, work: (transaction: LedgerTransaction) => void): LedgerState {
   const transaction = startTransaction(file, start, { nowMs: options.clock(), signEntries: options.signEntries ?? false });
-  file.db.transaction(() => work(transaction)).immediate();
+  file.inTransaction(() => work(transaction));
   return transaction.state();
 }
 

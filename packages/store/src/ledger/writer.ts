@@ -64,9 +64,18 @@ export function openLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     reopen: () => reopen(session),
     stop: () => {
       flush(session);
-      return session.failed === null && stopWriter(session.ledger.file.db);
+      return session.failed === null && emptyLog(session);
     },
   };
+}
+
+/** False where the disk refuses: what was acknowledged is in the log. */
+function emptyLog(session: LedgerSession): boolean {
+  try {
+    return guard(session, () => stopWriter(session.ledger.file.db));
+  } catch {
+    return false;
+  }
 }
 
 function submit(session: LedgerSession, ...[role, origin, entries, peer]: Parameters<LedgerWriter['submit']>): Promise<AppendReply> {
