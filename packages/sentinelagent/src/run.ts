@@ -13,7 +13,7 @@ import type { Config } from '@sentineld/runtime/config/config';
 import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
-import { createRefusalLog } from '@sentineld/runtime/ipc/refusal-log';
+import { createRefusalLog, type RefusalLog } from '@sentineld/runtime/ipc/refusal-log';
 import { serveSocket, type SocketServer } from '@sentineld/runtime/ipc/server';
 import { confine, notifyServiceManager } from '@sentineld/runtime/lifecycle/confine';
 import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
@@ -100,8 +100,12 @@ export async function run(options: RunOptions): Promise<void> {
     confinement: executor.confinement,
     unconfined,
   };
-  const server = await openSocket(paths, answers, log);
-  const daemon: Daemon = { log, lock, store, link, server, detection, deliverer, executor: executor.client, sinks };
+  const refusals = createRefusalLog((data) => {
+    log.warn(data, 'request.refused');
+    queueOrLog(store, log, { action: 'request_refused', data });
+  });
+  const server = await openSocket(paths, answers, refusals);
+  const daemon: Daemon = { log, lock, store, link, server, refusals, detection, deliverer, executor: executor.client, sinks };
   void executor.client.closed.then((reason) => finish(daemon, `executor: ${reason}`, 4));
   listenForStop({ watchParent: options.supervised, onStop: (reason) => void finish(daemon, reason, 0) });
   setInterval(() => retryStore(store), STORE_RETRY_MS).unref();
@@ -155,7 +159,7 @@ function startConfinedExecutor(config: Config, paths: StatePaths, log: Logger): 
   return { client, confinement: () => confinement };
 }
 
-async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger): Promise<SocketServer> {
+async function openSocket(paths: StatePaths, answers: AgentAnswers, refusals: RefusalLog): Promise<SocketServer> {
   return serveSocket({
     path: paths.agentSocket,
     role: 'sentinelcli',
@@ -163,10 +167,7 @@ async function openSocket(paths: StatePaths, answers: AgentAnswers, log: Logger)
     credentialsOf: peerCredentialsReader(),
     admits: () => true,
     answer: async (request, peer) => answer(answers, request, peer),
-    onRefused: createRefusalLog((data) => {
-      log.warn(data, 'request.refused');
-      queueOrLog(answers.store, log, { action: 'request_refused', data });
-    }).note,
+    onRefused: refusals.note,
   });
 }
 
@@ -176,6 +177,7 @@ type Daemon = {
   readonly store: AgentWriter;
   readonly link: ProcmondLink;
   readonly server: SocketServer;
+  readonly refusals: RefusalLog;
   readonly detection: Pick<Detection, 'stop'>;
   readonly deliverer: Pick<Deliverer, 'stop'>;
   readonly executor: ExecutorClient;
@@ -189,6 +191,7 @@ async function finish(daemon: Daemon, reason: string, status: number): Promise<v
   if (finishing) return;
   finishing = true;
   await daemon.server.close();
+  daemon.refusals.flush();
   // A rule that runs is not waited for longer than this; its cycle is run again after the next start.
   await Promise.race([daemon.detection.stop(), new Promise((resolve) => setTimeout(resolve, STOP_PATIENCE_MS))]);
   queueOrLog(daemon.store, daemon.log, { action: 'stop', data: { reason } });

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson, removeDirectory, ROOT, runProgram, temporaryDirectory } from './installation.ts';
@@ -88,6 +89,22 @@ describe('procmond and the agent, started and killed apart', () => {
     expect(starts).toEqual([{ n: 4 }]);
   }, 90_000);
 
+  it('account for every refused request, also for those that were only counted when the agent stops', async () => {
+    const agent = [...running].find(({ spawnargs }) => spawnargs.some((word) => word.endsWith('sentinelagent.js')));
+    for (let sent = 0; sent < 30; sent++) await sendGarbage(join(stateDir, 'run', 'agent', 'agent.sock'));
+    await new Promise((resolve) => {
+      agent?.once('exit', resolve);
+      agent?.kill('SIGTERM');
+    });
+    startDaemon('sentinelagent');
+    const refused = (): number =>
+      query<{ n: number }>(
+        "SELECT coalesce(sum(coalesce(json_extract(event_data, '$.counted'), 1)), 0) AS n FROM audit_ledger WHERE action = 'request_refused' AND actor = 'sentinelagent'",
+      )[0]?.n ?? 0;
+    await expect.poll(refused, { timeout: 45_000 }).toBe(30);
+    await expect.poll(() => details('sentinelagent')['lastCycle'], { timeout: 45_000 }).toBeTruthy();
+  });
+
   it('go on when the executor of rules is killed', async () => {
     const agentPid = Number(details('sentinelagent')['pid']);
     const spawner = childrenOf(agentPid)[0] ?? 0;
@@ -101,6 +118,16 @@ describe('procmond and the agent, started and killed apart', () => {
     expect(details('sentinelagent')['lastCycle']).toMatchObject({ failed: 0 });
   });
 });
+
+/** A frame that is no JSON; resolves when the other side has had enough. */
+function sendGarbage(path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => socket.write(Buffer.from([0, 0, 0, 3, 0x78, 0x78, 0x78])));
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve());
+    socket.resume();
+  });
+}
 
 function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
