@@ -48,7 +48,7 @@ export function brokenError(path: string, failure: LedgerFailure): SentinelError
 
 function rowStatements(db: WriterDatabase): Pick<LedgerFile, 'insertEntry' | 'insertCheckpoint' | 'insertBody'> {
   // By place: looking twelve names up takes longer than the row.
-  const entries: Database.Statement<unknown[]> = db.prepare(
+  const entries: Database.Statement = db.prepare(
     `INSERT INTO audit_ledger (sequence, timestamp, actor, action, payload_hash, prev_hash, entry_hash, signature, event_data, format_version, epoch, key_id)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
