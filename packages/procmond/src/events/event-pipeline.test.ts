@@ -238,4 +238,13 @@ describe('the coverage of an interval', () => {
     expect(pipeline.interval()).toEqual({ tier: 'kernel', execs: 1, exits: 0, lost: 2, overruns: 0, argvMissed: 0, dropped: 0, stored: 1 });
     expect(pipeline.total()).toMatchObject({ execs: 2, lost: 5, stored: 3 });
   });
+
+  it('leaves nothing out that the source counts while the scan before is stored', () => {
+    const { world, pipeline } = create();
+    world.counts = { lost: 1, overruns: 0, argvMissed: 0, dropped: 30 };
+    expect(pipeline.interval()).toMatchObject({ lost: 1, dropped: 30 });
+    world.counts = { lost: 2, overruns: 0, argvMissed: 0, dropped: 1000 };
+    pipeline.endInterval();
+    expect(pipeline.interval()).toMatchObject({ lost: 1, dropped: 970 });
+  });
 });

@@ -34,9 +34,9 @@ export type EventPipeline = {
   readonly start: () => void;
   /** Takes what waits in the source and stores what it can. */
   readonly flush: () => void;
-  /** What happened in the interval that runs. */
+  /** What happened in the interval that runs, up to now. */
   readonly interval: () => EventCoverage;
-  /** Begins the next interval: what happened in this one is stored with a scan. */
+  /** The interval ended when it was last asked for: that is stored with a scan. */
   readonly endInterval: () => void;
   /** Since the start. The tier is 'off' once the source has failed. */
   readonly total: () => EventCoverage;
@@ -50,6 +50,7 @@ export function createEventPipeline(options: EventPipelineOptions): EventPipelin
   const { source, queue } = options;
   const sums: Sums = { execs: 0, exits: 0, stored: 0, failed: false };
   let told = NO_EVENTS;
+  let asked = NO_EVENTS;
   let flushedMs = options.monotonicMs();
   let timer: NodeJS.Timeout | undefined;
 
@@ -71,9 +72,13 @@ export function createEventPipeline(options: EventPipelineOptions): EventPipelin
     },
     flush,
     total,
-    interval: () => difference(total(), told),
+    interval: () => {
+      asked = total();
+      return difference(asked, told);
+    },
     endInterval: () => {
-      told = total();
+      // What the source counted since belongs to the next one: it goes on while a scan is stored.
+      told = asked;
       options.ancestry.follow();
     },
     stop: () => {
