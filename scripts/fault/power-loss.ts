@@ -89,9 +89,10 @@ async function recordRun(campaign: Campaign, log: PowerLog, { root, promises, is
   if (!isLast && !isDeadly) {
     await child.told();
     await sleep(random.between(300, 1_200));
-    child.kill();
+    log.stop(true);
   }
   const problem = problemOf(await child.ended, child.lines, promises);
+  log.stop(false);
   // One that was killed has come to no end of its own.
   if (problem !== null && (isLast || problem.what === 'writer-failed')) campaign.find(`${problem.what}-under-record`, problem.detail);
 }

@@ -2,7 +2,8 @@
  * Preloaded into a program whose files lose power later: keeps a log of everything that changes a file below POWER_LOG_ROOT,
  * and of what was synced, in one order. fsync and fdatasync are not done, only noted: nothing here waits for a disk. What is written
  * to the descriptor POWER_LOG_MARKS is in the log too, so that what was acknowledged has its place among the syncs. Where
- * POWER_LOG_FAILING is N, every Nth sync of a database or its log fails with EIO; where it is -N the Nth one, and SIGKILL comes at that moment.
+ * POWER_LOG_FAILING is N, every Nth sync of a database or its log fails with EIO; where it is -N the Nth one, and SIGKILL comes at that moment. Once the file
+ * POWER_LOG_STOP is there, SIGKILL comes with the next change, when that is in the log.
  * Of SQLite's -shm nothing is kept: it is made anew after a loss of power.
  *
  * A record, in the host's byte order: u32 kind, u32 bytes of payload, u64 inode, i64 offset, payload. A change that this cannot
@@ -35,7 +36,7 @@ struct record {
 /* Above what programs open themselves, below the usual limit of 1,024. */
 enum { LOG_DESCRIPTOR = 700, PATH_BYTES = 4096 };
 
-static const char *root;
+static const char *root, *stop_file;
 static size_t root_length;
 static int log_fd = -1, marks_fd = -1, failing, syncs;
 static pthread_mutex_t one_order = PTHREAD_MUTEX_INITIALIZER;
@@ -48,6 +49,7 @@ __attribute__((constructor)) static void begin(void) {
   syscall(SYS_close, fd);
   root = getenv("POWER_LOG_ROOT");
   root_length = root == NULL ? 0 : strlen(root);
+  stop_file = getenv("POWER_LOG_STOP");
   if (marks != NULL) marks_fd = atoi(marks);
   if (every != NULL) failing = atoi(every);
 }
@@ -68,6 +70,8 @@ static void note(enum kind kind, uint64_t inode, int64_t offset, const void *pay
   int kept = errno;
   put(&record, sizeof record);
   put(payload, length);
+  /* A kill from outside could come in the midst of a record, or between a change and its record. */
+  if (stop_file != NULL && syscall(SYS_access, stop_file, F_OK) == 0) kill(getpid(), SIGKILL);
   errno = kept;
 }
 

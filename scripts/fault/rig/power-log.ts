@@ -1,7 +1,7 @@
 /**
  * The log that the preloaded library of power-log.c keeps: every change of a file, every sync and every mark, in their order.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import type { Cleanup } from './cleanup.ts';
 import { buildLibrary } from './compiled.ts';
@@ -20,6 +20,8 @@ export type PowerRecord =
 export type PowerLog = {
   /** For the environment of what is recorded; marks are written to descriptor 3. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Asked, programs under record are killed with their next change, when that is in the log. */
+  readonly stop: (isAsked: boolean) => void;
   /** All there is by now. Throws for a change that the library could not express. */
   readonly read: () => readonly PowerRecord[];
 };
@@ -45,6 +47,7 @@ export function buildPowerRecorder(cleanup: Cleanup): PowerRecorder {
   const library = buildLibrary(cleanup, 'power-log');
   return {
     begin: (root, file) => {
+      const stopFile = `${file}.stop`;
       rmSync(file, { force: true });
       return {
         environment: {
@@ -52,7 +55,9 @@ export function buildPowerRecorder(cleanup: Cleanup): PowerRecorder {
           POWER_LOG_FILE: file,
           POWER_LOG_ROOT: root,
           POWER_LOG_MARKS: String(MARKS_DESCRIPTOR),
+          POWER_LOG_STOP: stopFile,
         },
+        stop: (isAsked) => (isAsked ? writeFileSync(stopFile, '') : rmSync(stopFile, { force: true })),
         read: () => parsePowerLog(readFileSync(file)),
       };
     },
