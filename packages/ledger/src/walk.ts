@@ -42,8 +42,8 @@ export type CheckedRun = {
   readonly leaves: Uint8Array;
   readonly formatVersion: number;
   readonly epoch: number;
-  /** The 8 hex digits of key_id as a number; 0 in format version 1, which has none. */
-  readonly keyId: number;
+  /** '' in format version 1, which has none. */
+  readonly keyId: string;
   /** Milliseconds since 1970, of the last; null where its time is told with a later run. No time in it is below the one before. */
   readonly lastTimestampMs: number | null;
 };
@@ -230,7 +230,7 @@ function takeRun(walk: Walk, run: CheckedRun): boolean {
 function isInTurn(walk: Walk, { formatVersion, epoch, keyId }: CheckedRun): boolean {
   if (formatVersion === 1) return !walk.isSigned && epoch === 0;
   const key = keyOfEpoch(walk.keys, epoch);
-  return formatVersion === 2 && epoch === walk.epoch + 1 && key !== null && Number.parseInt(key.id, 16) === keyId;
+  return formatVersion === 2 && epoch === walk.epoch + 1 && key?.id === keyId;
 }
 
 function noteTime(walk: Walk, sequence: number, timestampMs: number): void {

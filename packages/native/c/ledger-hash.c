@@ -111,20 +111,22 @@ static bool read_room(napi_env env, const napi_value *arguments, struct ledger_p
 }
 
 /*
- * checkEntryPage(page, count, sequence, timestamp, entryHash, leaves, ends, runs, told) -> how many rows hold. `told` gets
+ * checkEntryPage(page, count, version, keyId, sequence, timestamp, entryHash, leaves, ends, runs, told) -> how many rows hold. `told` gets
  * the number of runs, the time of the newest row that holds, how often the clock went back, and where it did first.
  */
 napi_value check_entry_page(napi_env env, napi_callback_info info) {
-  napi_value arguments[9], result;
-  struct bytes bytes, before;
+  napi_value arguments[11], result;
+  struct bytes bytes, key_id, before;
   struct ledger_page page = {0};
-  double count = 0, sequence = 0, timestamp = 0;
+  double count = 0, version = 0, sequence = 0, timestamp = 0;
   double *told = NULL;
-  if (!read_arguments(env, info, 9, arguments) || !read_uint8_array(env, arguments[0], "The page must be a Uint8Array", &bytes) ||
+  if (!read_arguments(env, info, 11, arguments) || !read_uint8_array(env, arguments[0], "The page must be a Uint8Array", &bytes) ||
       !read_whole_number(env, arguments[1], UINT32_MAX, "The count", &count) ||
-      !read_whole_number(env, arguments[2], LARGEST_NUMBER, "The sequence", &sequence) ||
-      !read_whole_number(env, arguments[3], LARGEST_NUMBER, "The time", &timestamp) ||
-      !read_uint8_array(env, arguments[4], "The hash before must be a Uint8Array", &before)) {
+      !read_whole_number(env, arguments[2], UINT32_MAX, "The format version", &version) ||
+      !read_uint8_array(env, arguments[3], "The key id must be a Uint8Array", &key_id) ||
+      !read_whole_number(env, arguments[4], LARGEST_NUMBER, "The sequence", &sequence) ||
+      !read_whole_number(env, arguments[5], LARGEST_NUMBER, "The time", &timestamp) ||
+      !read_uint8_array(env, arguments[6], "The hash before must be a Uint8Array", &before)) {
     return NULL;
   }
   if (before.length != HASH_BYTES) return throw_argument(env, "The hash before must be 32 bytes");
@@ -132,10 +134,13 @@ napi_value check_entry_page(napi_env env, napi_callback_info info) {
   page.bytes = bytes.data;
   page.length = bytes.length;
   page.count = (size_t)count;
+  page.version = (uint64_t)version;
+  page.key_id = key_id.length > 0 ? key_id.data : (const uint8_t *)"";
+  page.key_id_length = key_id.length;
   page.sequence = (uint64_t)sequence;
   page.timestamp = (uint64_t)timestamp;
   page.entry_hash = before.data;
-  if (!read_room(env, arguments + 5, &page, &told)) return NULL;
+  if (!read_room(env, arguments + 7, &page, &told)) return NULL;
   size_t rows = check_ledger_page(&page);
   told[0] = (double)page.run_count;
   told[1] = (double)page.timestamp;

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Between the columns of a row. Details are JSON, which has no line break; a text that has one does not hold here. */
+static const uint8_t SEPARATOR = '\n';
+
 enum {
   /* Rows that are hashed together. */
   BATCH = 32,
@@ -25,9 +28,8 @@ struct text {
 };
 
 struct row {
-  uint64_t sequence, timestamp, version, epoch;
-  struct text actor, action, key, data;
-  uint32_t key_id;
+  uint64_t sequence, timestamp, epoch;
+  struct text actor, action, data;
   const uint8_t *payload_hash, *prev_hash, *entry_hash;
   size_t end;
 };
@@ -37,7 +39,7 @@ struct cursor {
   size_t length, at;
 };
 
-/* Decimal digits, as SQLite writes a number of 0 to 2^53 - 1, and a comma. */
+/* Decimal digits, as SQLite writes a number of 0 to 2^53 - 1, and a separator. */
 static bool read_number(struct cursor *cursor, uint64_t *number) {
   const uint64_t largest = (UINT64_C(1) << 53) - 1;
   size_t start = cursor->at, at = start;
@@ -45,19 +47,19 @@ static bool read_number(struct cursor *cursor, uint64_t *number) {
   for (; at < cursor->length && at - start < 16 && cursor->bytes[at] >= '0' && cursor->bytes[at] <= '9'; at++) {
     value = value * 10 + (cursor->bytes[at] - '0');
   }
-  if (at == start || at == cursor->length || cursor->bytes[at] != ',' || value > largest) return false;
+  if (at == start || at == cursor->length || cursor->bytes[at] != SEPARATOR || value > largest) return false;
   if (cursor->bytes[start] == '0' && at - start > 1) return false;
   *number = value;
   cursor->at = at + 1;
   return true;
 }
 
-/* So many bytes and, unless it is the end of the row, a comma. */
-static const uint8_t *read_bytes(struct cursor *cursor, size_t length, bool is_end) {
+/* A hash and, unless it is the end of the row, a separator. */
+static const uint8_t *read_hash(struct cursor *cursor, bool is_end) {
   size_t left = cursor->length - cursor->at;
   const uint8_t *bytes = cursor->bytes + cursor->at;
-  if (length > left || (!is_end && (length == left || bytes[length] != ','))) return NULL;
-  cursor->at += length + (is_end ? 0 : 1);
+  if (left < HASH_BYTES || (!is_end && (left == HASH_BYTES || bytes[HASH_BYTES] != SEPARATOR))) return NULL;
+  cursor->at += HASH_BYTES + (is_end ? 0 : 1);
   return bytes;
 }
 
@@ -103,47 +105,62 @@ static bool is_utf8(struct text text) {
   return true;
 }
 
-/* The number that 8 hexadecimal digits are, in lower case. */
-static bool read_key_id(struct text key, uint32_t *number) {
+/* Up to the next separator. */
+static bool read_text(struct cursor *cursor, struct text *text) {
+  text->bytes = cursor->bytes + cursor->at;
+  const uint8_t *end = memchr(text->bytes, SEPARATOR, cursor->length - cursor->at);
+  if (end == NULL) return false;
+  text->length = (size_t)(end - text->bytes);
+  cursor->at += text->length + 1;
+  return is_utf8(*text);
+}
+
+static bool starts_with(struct text text, const char *start, size_t length) {
+  return text.length >= length && memcmp(text.bytes, start, length) == 0;
+}
+
+/* What the ledger says of itself, and details kept beside an entry: both are looked at one by one. */
+static bool is_told_apart(const struct row *row) {
+  return starts_with(row->action, "key_", 4) || starts_with(row->action, "ledger_", 7) || starts_with(row->data, "{\"body\":{", 9);
+}
+
+/* 8 hexadecimal digits in lower case. */
+static bool is_key_id(struct text key) {
   if (key.length != KEY_DIGITS) return false;
-  *number = 0;
   for (size_t at = 0; at < KEY_DIGITS; at++) {
     uint8_t digit = key.bytes[at];
-    bool is_letter = digit >= 'a' && digit <= 'f';
-    if (!is_letter && (digit < '0' || digit > '9')) return false;
-    *number = *number << 4 | (uint32_t)(is_letter ? digit - 'a' + 10 : digit - '0');
+    if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f')) return false;
   }
   return true;
 }
 
-/* Rule 8, as far as a row tells alone, and what is judged at all. */
-static bool is_form_known(struct row *row) {
-  row->key_id = 0;
-  if (row->version == 1) return row->epoch == 0 && row->key.length == 0 && row->data.length <= LARGEST_DATA_1;
-  return row->version == 2 && row->epoch >= 1 && read_key_id(row->key, &row->key_id) && row->data.length <= LARGEST_DATA;
+/* What is judged at all, of every row of a page. */
+static bool is_form_known(const struct ledger_page *page) {
+  struct text key = {page->key_id, page->key_id_length};
+  return page->version == 1 ? key.length == 0 : page->version == 2 && is_key_id(key);
+}
+
+/* Rule 8, as far as a row tells alone. */
+static bool is_epoch_right(const struct ledger_page *page, const struct row *row) {
+  bool is_signed = page->version == 2;
+  return (row->epoch >= 1) == is_signed && row->data.length <= (is_signed ? LARGEST_DATA : LARGEST_DATA_1);
 }
 
 /* The next row, whole. */
 static bool read_row(struct cursor *cursor, struct row *row) {
-  uint64_t lengths[4];
-  uint64_t *numbers[] = {&row->sequence, &row->timestamp, &row->version, &row->epoch};
-  struct text *texts[] = {&row->actor, &row->action, &row->key, &row->data};
-  for (int i = 0; i < 4; i++) {
+  uint64_t *numbers[] = {&row->sequence, &row->timestamp, &row->epoch};
+  struct text *texts[] = {&row->actor, &row->action, &row->data};
+  for (int i = 0; i < 3; i++) {
     if (!read_number(cursor, numbers[i])) return false;
   }
-  for (int i = 0; i < 4; i++) {
-    if (!read_number(cursor, &lengths[i])) return false;
+  for (int i = 0; i < 3; i++) {
+    if (!read_text(cursor, texts[i])) return false;
   }
-  for (int i = 0; i < 4; i++) {
-    texts[i]->length = (size_t)lengths[i];
-    texts[i]->bytes = read_bytes(cursor, texts[i]->length, false);
-    if (texts[i]->bytes == NULL || !is_utf8(*texts[i])) return false;
-  }
-  row->payload_hash = read_bytes(cursor, HASH_BYTES, false);
-  row->prev_hash = row->payload_hash == NULL ? NULL : read_bytes(cursor, HASH_BYTES, false);
-  row->entry_hash = row->prev_hash == NULL ? NULL : read_bytes(cursor, HASH_BYTES, true);
+  row->payload_hash = read_hash(cursor, false);
+  row->prev_hash = row->payload_hash == NULL ? NULL : read_hash(cursor, false);
+  row->entry_hash = row->prev_hash == NULL ? NULL : read_hash(cursor, true);
   row->end = cursor->at;
-  return row->entry_hash != NULL && is_form_known(row);
+  return row->entry_hash != NULL && !is_told_apart(row);
 }
 
 /* Big-endian, 1 to 8 bytes. */
@@ -162,22 +179,21 @@ static uint8_t *put_text(uint8_t *at, struct text text) {
 /* What comes before and after the texts, with their lengths. */
 enum { FIXED_CANONICAL = 16 + 2 + 3 * 8 + 3 * 4 + 2 * HASH_BYTES };
 
-static bool has_room(const struct row *row) {
-  const size_t most = LARGEST_CANONICAL - FIXED_CANONICAL;
-  return row->actor.length <= most && row->action.length <= most - row->actor.length &&
-         row->key.length <= most - row->actor.length - row->action.length;
+static bool has_room(const struct ledger_page *page, const struct row *row) {
+  const size_t most = LARGEST_CANONICAL - FIXED_CANONICAL - page->key_id_length;
+  return row->actor.length <= most && row->action.length <= most - row->actor.length;
 }
 
 /* The message of the leaf with its padding (FIPS 180-4, section 5.1.1); the canonical bytes are in it from its second byte on. */
-static size_t put_leaf(const struct row *row, uint8_t *leaf, size_t *blocks) {
+static size_t put_leaf(const struct ledger_page *page, const struct row *row, uint8_t *leaf, size_t *blocks) {
   uint8_t *at = leaf;
   *at++ = 0;
   memcpy(at, "sentineld.ledger", 16);
-  at = put_number(at + 16, row->version, 2);
+  at = put_number(at + 16, page->version, 2);
   at = put_number(at, row->sequence, 8);
   at = put_number(at, row->epoch, 8);
   at = put_number(at, row->timestamp, 8);
-  at = put_text(at, row->key);
+  at = put_text(at, (struct text){page->key_id, page->key_id_length});
   at = put_text(at, row->actor);
   at = put_text(at, row->action);
   memcpy(at, row->payload_hash, HASH_BYTES);
@@ -193,13 +209,13 @@ static size_t put_leaf(const struct row *row, uint8_t *leaf, size_t *blocks) {
 }
 
 /* How many of these rows have the hashes that they say; their leaf hashes go to `leaves`. */
-static size_t check_hashes(const struct row *rows, size_t count, uint8_t *leaves) {
+static size_t check_hashes(const struct ledger_page *page, const struct row *rows, size_t count, uint8_t *leaves) {
   uint8_t rooms[BATCH][LEAF_ROOM];
   uint8_t payload_hashes[BATCH][HASH_BYTES], entry_hashes[BATCH][HASH_BYTES];
   struct message payloads[BATCH], entries[BATCH];
   struct padded padded[BATCH];
   for (size_t i = 0; i < count; i++) {
-    size_t length = put_leaf(&rows[i], rooms[i], &padded[i].blocks);
+    size_t length = put_leaf(page, &rows[i], rooms[i], &padded[i].blocks);
     padded[i].bytes = rooms[i];
     padded[i].out = leaves + i * HASH_BYTES;
     payloads[i] = (struct message){rows[i].data.bytes, rows[i].data.length, payload_hashes[i]};
@@ -218,10 +234,10 @@ static size_t check_hashes(const struct row *rows, size_t count, uint8_t *leaves
 
 /* Notes a row that holds, the number `at` of the page. */
 static void take_row(struct ledger_page *page, const struct row *row, size_t at) {
-  const double numbers[RUN_NUMBERS] = {(double)at, (double)row->version, (double)row->epoch, row->key_id};
   double *next = page->runs + page->run_count * RUN_NUMBERS;
-  if (page->run_count == 0 || memcmp(next - RUN_NUMBERS + 1, numbers + 1, sizeof numbers - sizeof numbers[0]) != 0) {
-    memcpy(next, numbers, sizeof numbers);
+  if (page->run_count == 0 || next[-1] != (double)row->epoch) {
+    next[0] = (double)at;
+    next[1] = (double)row->epoch;
     page->run_count += 1;
   }
   if (row->timestamp < page->timestamp && page->clock_went_back++ == 0) page->first_clock_went_back = (double)at;
@@ -237,18 +253,18 @@ size_t check_ledger_page(struct ledger_page *page) {
   size_t at = 0;
   page->run_count = page->clock_went_back = 0;
   page->first_clock_went_back = -1;
-  for (bool is_sound = true; is_sound && at < page->count;) {
+  for (bool is_sound = is_form_known(page); is_sound && at < page->count;) {
     uint64_t sequence = page->sequence;
     const uint8_t *previous = page->entry_hash;
     size_t read = 0;
     while (is_sound && read < BATCH && at + read < page->count) {
       struct row *row = &rows[read];
-      is_sound = read_row(&cursor, row) && has_room(row) && row->sequence == ++sequence && memcmp(row->prev_hash, previous, HASH_BYTES) == 0;
+      is_sound = read_row(&cursor, row) && is_epoch_right(page, row) && has_room(page, row) && row->sequence == ++sequence && memcmp(row->prev_hash, previous, HASH_BYTES) == 0;
       /* What is left behind the last row belongs to none: then that row's end is not where it says. */
       if (is_sound && at + read + 1 == page->count) is_sound = row->end == page->length;
       if (is_sound) previous = rows[read++].entry_hash;
     }
-    size_t good = check_hashes(rows, read, page->leaves + at * HASH_BYTES);
+    size_t good = check_hashes(page, rows, read, page->leaves + at * HASH_BYTES);
     for (size_t i = 0; i < good; i++) take_row(page, &rows[i], at + i);
     if (good < read) is_sound = false;
     at += good;

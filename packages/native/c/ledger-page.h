@@ -5,13 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RUN_NUMBERS = 4 };
+enum { RUN_NUMBERS = 2 };
 
 struct ledger_page {
   const uint8_t *bytes;
   size_t length;
   /* Rows that it has, if it is right. */
   size_t count;
+  /* Of every row. */
+  uint64_t version;
+  const uint8_t *key_id;
+  size_t key_id_length;
 
   /* Of the row before the page; then of the newest row that holds. */
   uint64_t sequence;

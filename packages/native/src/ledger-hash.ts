@@ -6,10 +6,20 @@
 
 const HASH_BYTES = 32;
 /** Numbers of a run, and of a page (c/ledger-hash.c). */
-const RUN_NUMBERS = 4;
+const RUN_NUMBERS = 2;
 const TOLD_NUMBERS = 4;
 /** Flags of the hash without key and context. */
 const PLAIN = 0;
+
+/** Rows as SQLite made one BLOB of them; see `checkEntries`. */
+export type EntryPage = {
+  readonly bytes: Uint8Array;
+  /** Rows that it has. */
+  readonly count: number;
+  /** Of every row: these columns are not in the page. */
+  readonly formatVersion: number;
+  readonly keyId: string;
+};
 
 /** Entry before a page: of the row before, or sequence 0, time 0 and 32 zero bytes at the beginning of a ledger. */
 export type EntryBefore = { readonly sequence: number; readonly timestampMs: number; readonly entryHash: Uint8Array };
@@ -24,14 +34,11 @@ export type EntryRoom = {
   readonly runs: Float64Array;
 };
 
-/** Rows one after the other that have the same format version, epoch and key. */
+/** Rows one after the other that have the same epoch. */
 export type EntryRun = {
   /** Number of its first row in the page, from 0; the run ends where the next one begins. */
   readonly firstRow: number;
-  readonly formatVersion: number;
   readonly epoch: number;
-  /** The 8 hex digits of key_id as a number: compare with `Number.parseInt(key.id, 16)`. 0 in format version 1, which has none. */
-  readonly keyId: number;
 };
 
 export type EntriesChecked = {
@@ -63,6 +70,8 @@ export type LedgerHashCalls = {
   readonly checkEntryPage: (
     page: Uint8Array,
     count: number,
+    formatVersion: number,
+    keyId: Uint8Array,
     sequence: number,
     timestampMs: number,
     entryHash: Uint8Array,
@@ -86,24 +95,24 @@ export type LedgerHash = {
   /**
    * Checks the rows of a page of entries and writes their leaf hashes and ends into `room`, for the rows that hold.
    *
-   * `page` is what this makes of `count` rows in the order of their sequence:
+   * The page is what this makes of rows in the order of their sequence, as a BLOB:
    *
-   *     group_concat(concat_ws(',', sequence, timestamp, format_version, epoch, octet_length(actor), octet_length(action),
-   *       octet_length(key_id), octet_length(event_data), actor, action, key_id, event_data, payload_hash, prev_hash,
-   *       entry_hash), '')
+   *     group_concat(concat_ws(char(10), sequence, timestamp, epoch, actor, action, event_data, payload_hash, prev_hash, entry_hash), '')
    *
-   * as a BLOB. A row holds where its sequence is one more than that of the row before, prev_hash is the entry_hash of the
-   * row before, payload_hash and entry_hash are right, texts are UTF-8 (as WHATWG decoders take it), numbers are at most
-   * 2^53 - 1, and it is of format version 1 with epoch 0 and no key_id, or of version 2 with an epoch from 1 and a key_id of
-   * 8 digits or lower-case letters from a to f. Rows with more than 512 canonical bytes, or with an event_data of more than
-   * 16 KiB (256 KiB in version 1), are not judged here: they count as rows that do not hold.
+   * A row holds where its sequence is one more than that of the row before, prev_hash is the entry_hash of the row before,
+   * payload_hash and entry_hash are right, texts are UTF-8 (as WHATWG decoders take it), numbers are at most 2^53 - 1, and it
+   * is of format version 1 with epoch 0 and no key_id, or of version 2 with an epoch from 1 and a key_id of 8 digits or
+   * lower-case letters from a to f. Some rows are not judged here, they count as rows that do not hold: with a line break in
+   * a text, with more than 512 canonical bytes, with an event_data of more than 16 KiB (256 KiB in version 1), with an action
+   * that begins with key_ or ledger_, and with details that are kept beside the entry.
    *
-   * Left to the caller: the types of the columns (a number that is TEXT could hold commas), the order of format versions,
-   * epochs and keys against checkpoints, signatures, and what event_data says.
+   * Left to the caller: the types of the columns, and that each hash has 32 bytes (other columns could be written into the
+   * same page, since a hash may have a line break in it); the order of format versions, epochs and keys against checkpoints;
+   * signatures; and what event_data says.
    *
    * Throws a TypeError with code ERR_INVALID_ARG_VALUE where `before` or `room` do not fit; never for what is in the page.
    */
-  readonly checkEntries: (page: Uint8Array, count: number, before: EntryBefore, room: EntryRoom) => EntriesChecked;
+  readonly checkEntries: (page: EntryPage, before: EntryBefore, room: EntryRoom) => EntriesChecked;
   /** What these are made of. */
   readonly hashCalls: LedgerHashCalls;
 };
@@ -119,8 +128,9 @@ export function bindLedgerHash(calls: LedgerHashCalls): LedgerHash {
     },
     sha256Nodes: calls.sha256Nodes,
     hashCalls: calls,
-    checkEntries(page, count, before, { leaves, ends, runs }) {
-      const rows = calls.checkEntryPage(page, count, before.sequence, before.timestampMs, before.entryHash, leaves, ends, runs, told);
+    checkEntries({ bytes, count, formatVersion, keyId }, { sequence, timestampMs, entryHash }, { leaves, ends, runs }) {
+      const key = Buffer.from(keyId);
+      const rows = calls.checkEntryPage(bytes, count, formatVersion, key, sequence, timestampMs, entryHash, leaves, ends, runs, told);
       const [runCount = 0, lastTimestampMs = 0, clockWentBack = 0, firstClockWentBack = -1] = told;
       return {
         rows,
@@ -134,6 +144,6 @@ export function bindLedgerHash(calls: LedgerHashCalls): LedgerHash {
 }
 
 function runOf(runs: Float64Array, at: number): EntryRun {
-  const [firstRow = 0, formatVersion = 0, epoch = 0, keyId = 0] = runs.subarray(at * RUN_NUMBERS, (at + 1) * RUN_NUMBERS);
-  return { firstRow, formatVersion, epoch, keyId };
+  const [firstRow = 0, epoch = 0] = runs.subarray(at * RUN_NUMBERS, (at + 1) * RUN_NUMBERS);
+  return { firstRow, epoch };
 }

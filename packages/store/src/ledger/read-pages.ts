@@ -11,8 +11,17 @@ import type { CheckpointFeed } from '@sentineld/ledger/walk-feed';
 import { readEntries } from './read-entries.ts';
 import { readBody, type LedgerSchemaName } from './read-rows.ts';
 
-/** Rows one after the other that have the same version, epoch and key; `keyId` is the 8 hex digits as a number. */
-export type PageRun = { readonly firstRow: number; readonly formatVersion: number; readonly epoch: number; readonly keyId: number };
+/** Rows as one BLOB, as PAGE_SQL makes it. */
+export type EntryPage = {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+  /** Of every row. */
+  readonly formatVersion: number;
+  readonly keyId: string;
+};
+
+/** Rows one after the other that have the same epoch. */
+export type PageRun = { readonly firstRow: number; readonly epoch: number };
 
 /** Memory for what comes of a page: leaf hashes, and where in the page each row ends. */
 export type PageRoom = { readonly leaves: Uint8Array; readonly ends: Uint32Array; readonly runs: Float64Array };
@@ -21,8 +30,7 @@ export type PageRoom = { readonly leaves: Uint8Array; readonly ends: Uint32Array
 export type PageChecker = {
   readonly entryRoom: (rows: number) => PageRoom;
   readonly checkEntries: (
-    page: Uint8Array,
-    count: number,
+    page: EntryPage,
     before: { readonly sequence: number; readonly timestampMs: number; readonly entryHash: Uint8Array },
     room: PageRoom,
   ) => { readonly rows: number; readonly runs: readonly PageRun[]; readonly lastTimestampMs: number; readonly clockWentBack: number };
@@ -45,28 +53,27 @@ export type PageFeed = {
 
 /** So many rows are some hundred KiB as a rule. */
 const PAGE_ROWS = 1_000;
-/** A page is read up to each row that cannot be taken at once; with more of them than this it is no gain. */
-const FEW_OTHERS = 8;
+/** Where the addon takes fewer of a page, the rest goes one by one: reading it again would be no gain. */
+const FEW_ROWS = 125;
 const HASH_BYTES = 32;
 
 /**
- * Rows that can be taken many at once: every column has its type (numbers sort before texts and texts before blobs, which
- * is cheaper to ask than typeof; a plus keeps SQLite from converting what it compares), no signature, no details beside the
- * entry, and nothing that the ledger says of itself: actions from key_create to ledger_restore in alphabetical order.
+ * Rows that the addon may be asked about: every column has its type (numbers sort before texts and texts before blobs, which
+ * is cheaper to ask than typeof; a plus keeps SQLite from converting what it compares), and no signature.
  */
 const PLAIN_ROW_SQL = [
+  '+format_version = ?',
+  '+key_id = ?',
   "(+actor = 'procmond' OR +actor = 'sentinelagent' OR +actor = 'sentinelcli')",
-  "(+action BETWEEN 'ledger_~' AND '~' OR +action BETWEEN '' AND 'key_')",
-  "+key_id BETWEEN '' AND 'g'",
-  `(+event_data BETWEEN '{"body":{~' AND '{~' OR +event_data BETWEEN '' AND '{"body":{')`,
-  ...['timestamp', 'format_version', 'epoch'].map((name) => `+${name} < ''`),
-  ...['payload_hash', 'prev_hash', 'entry_hash'].map((name) => `+${name} >= x''`),
+  ...['timestamp', 'epoch'].map((name) => `+${name} < ''`),
+  ...['action', 'event_data'].map((name) => `+${name} >= '' AND +${name} < x''`),
+  ...['payload_hash', 'prev_hash', 'entry_hash'].map((name) => `+${name} >= x'' AND octet_length(${name}) = ${HASH_BYTES}`),
   'signature IS NULL',
 ].join(' AND ');
 
 /** The form that the addon reads. */
-const ROW_SQL = `concat_ws(',', sequence, timestamp, format_version, epoch, octet_length(actor), octet_length(action), octet_length(key_id),
-  octet_length(event_data), actor, action, key_id, event_data, payload_hash, prev_hash, entry_hash)`;
+const PAGE_SQL =
+  "group_concat(concat_ws(char(10), sequence, timestamp, epoch, actor, action, event_data, payload_hash, prev_hash, entry_hash), '')";
 
 /** Gives everything up to `lastSequence`. Throws what readEntries throws, and store.corrupt where it finds nothing of what is left. */
 export function feedPages(walk: LedgerWalk, feed: PageFeed): LedgerFailure | null {
@@ -110,46 +117,34 @@ function bodyOf(db: DatabaseSync, schema: LedgerSchemaName, { eventData, formatV
 /** Takes what it can of the rows up to a number; gives the number up to which the next are to go one by one. */
 type PageTaker = (through: number) => LedgerFailure | number;
 
-function pageTaker(walk: LedgerWalk, feed: PageFeed, checker: PageChecker): PageTaker {
-  const { db, schema, checkpoints } = feed;
-  const rows = `FROM ${schema}.audit_ledger WHERE sequence > ? AND sequence <= ? AND`;
-  const plain = db.prepare(`SELECT count(*) AS rows, CAST(group_concat(${ROW_SQL}, '') AS BLOB) AS page ${rows} ${PLAIN_ROW_SQL}`);
-  const firstOther = db.prepare(`SELECT min(sequence) AS sequence ${rows} (${PLAIN_ROW_SQL}) IS NOT TRUE`);
+function pageTaker(walk: LedgerWalk, { db, schema, checkpoints }: PageFeed, checker: PageChecker): PageTaker {
+  const read = pageReader(db, schema);
   const room = checker.entryRoom(PAGE_ROWS);
-  const check = (bytes: Uint8Array<ArrayBuffer>, count: number): LedgerFailure | null => {
-    const { sequence, entryHash } = walk.position();
-    const before = { sequence, timestampMs: walk.lastTimestampMs(), entryHash };
-    const { rows: holding, runs, lastTimestampMs, clockWentBack } = checker.checkEntries(bytes, count, before, room);
-    const holds = holding === count && clockWentBack === 0;
-    const failure = holds ? takeRuns(walk, checkpoints, { bytes, count, room, runs, lastTimestampMs }) : null;
-    // Given back at once: waiting for the collector, pages would fill the memory.
-    bytes.buffer.transfer(0);
-    return failure;
-  };
   return (through) => {
-    const { sequence } = walk.position();
-    const page = readPage(plain, sequence, through);
-    if (page?.rows === through - sequence) return check(page.bytes, page.rows) ?? through;
-    if (page === null || through - sequence - page.rows > FEW_OTHERS) return through;
-    const other = otherIn(firstOther, sequence, through);
-    if (other === null) return through;
-    const until = readPage(plain, sequence, other - 1);
-    if (until === null || until.rows === 0) return other;
-    return check(until.bytes, until.rows) ?? other;
+    const { sequence, entryHash } = walk.position();
+    const page = read(sequence, through);
+    if (page === null) return through;
+    const before = { sequence, timestampMs: walk.lastTimestampMs(), entryHash };
+    const { rows, runs, lastTimestampMs, clockWentBack } = checker.checkEntries(page, before, room);
+    // Where the clock was set back is told entry by entry.
+    const count = clockWentBack === 0 ? rows : 0;
+    const failure = count === 0 ? null : takeRuns(walk, checkpoints, { ...page, count, room, runs, lastTimestampMs });
+    // Given back at once: waiting for the collector, pages would fill the memory.
+    page.bytes.buffer.transfer(0);
+    if (failure !== null) return failure;
+    return count < FEW_ROWS ? through : Math.min(through, sequence + count + 1);
   };
 }
 
-type Page = {
-  readonly bytes: Uint8Array;
-  readonly count: number;
+type CheckedPage = EntryPage & {
   readonly room: PageRoom;
   readonly runs: readonly PageRun[];
   readonly lastTimestampMs: number;
 };
 
 /** In pieces that end with a run, and where a checkpoint or somebody who knows the tree of a size wants to see it. */
-function takeRuns(walk: LedgerWalk, checkpoints: CheckpointFeed, page: Page): LedgerFailure | null {
-  const { bytes, count, room, runs, lastTimestampMs } = page;
+function takeRuns(walk: LedgerWalk, checkpoints: CheckpointFeed, page: CheckedPage): LedgerFailure | null {
+  const { bytes, count, formatVersion, keyId, room, runs, lastTimestampMs } = page;
   const start = walk.position().sequence;
   let row = 0;
   for (const [at, run] of runs.entries()) {
@@ -162,9 +157,9 @@ function takeRuns(walk: LedgerWalk, checkpoints: CheckpointFeed, page: Page): Le
         count: end - row,
         entryHash: bytes.slice(last - HASH_BYTES, last),
         leaves: room.leaves.subarray(row * HASH_BYTES, end * HASH_BYTES),
-        formatVersion: run.formatVersion,
+        formatVersion,
         epoch: run.epoch,
-        keyId: run.keyId,
+        keyId,
         lastTimestampMs: end === count ? lastTimestampMs : null,
       });
       if (!taken) return null;
@@ -176,29 +171,25 @@ function takeRuns(walk: LedgerWalk, checkpoints: CheckpointFeed, page: Page): Le
   return null;
 }
 
-/** Null where SQLite cannot make one BLOB of it: a row that is too large is for the way entry by entry. */
-function readPage(
-  statement: ReturnType<DatabaseSync['prepare']>,
-  after: number,
-  through: number,
-): { readonly rows: number; readonly bytes: Uint8Array<ArrayBuffer> } | null {
-  try {
-    const { rows, page } = statement.get(after, through) ?? {};
-    if (typeof rows !== 'number' || !(page instanceof Uint8Array) || !(page.buffer instanceof ArrayBuffer)) return null;
-    return { rows, bytes: new Uint8Array(page.buffer, page.byteOffset, page.byteLength) };
-  } catch {
-    return null;
-  }
-}
-
-/** The first row that is not a plain one; null where rows are only missing, or cannot be read. */
-function otherIn(statement: ReturnType<DatabaseSync['prepare']>, after: number, through: number): number | null {
-  try {
-    const sequence = statement.get(after, through)?.['sequence'];
-    return typeof sequence === 'number' ? sequence : null;
-  } catch {
-    return null;
-  }
+/**
+ * Reads the rows after a number up to another. Null where not all of them can be asked about at once, or SQLite cannot make
+ * one BLOB of them: a row that is too large is for the way entry by entry.
+ */
+function pageReader(db: DatabaseSync, schema: LedgerSchemaName): (after: number, through: number) => EntryPage | null {
+  const form = db.prepare(`SELECT format_version AS version, key_id AS key FROM ${schema}.audit_ledger WHERE sequence = ?`);
+  const rows = `FROM ${schema}.audit_ledger WHERE sequence > ? AND sequence <= ? AND ${PLAIN_ROW_SQL}`;
+  const plain = db.prepare(`SELECT count(*) AS rows, CAST(${PAGE_SQL} AS BLOB) AS page ${rows}`);
+  return (after, through) => {
+    try {
+      const { version, key } = form.get(after + 1) ?? {};
+      if (typeof version !== 'number' || typeof key !== 'string') return null;
+      const { rows: count, page } = plain.get(after, through, version, key) ?? {};
+      if (count !== through - after || !(page instanceof Uint8Array) || !(page.buffer instanceof ArrayBuffer)) return null;
+      return { bytes: new Uint8Array(page.buffer, page.byteOffset, page.byteLength), count, formatVersion: version, keyId: key };
+    } catch {
+      return null;
+    }
+  };
 }
 
 function unfound(first: number, last: number): SentinelError {

@@ -39,10 +39,14 @@ export function openLedger(path: string): DatabaseSync {
 /** No column that a ledger has comes near it; a file that somebody else made must not fill the memory. */
 const MAX_VALUE_BYTES = 8 * 1024 * 1024;
 
+/** A ledger is read from one end to the other, and what fits the processor's own memory is read faster: a tenth of a verification. */
+const CACHE_KIB = 200;
+
 function openReadOnly(path: string): DatabaseSync {
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
     db.limits.length = MAX_VALUE_BYTES;
+    db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
     return db;
   } catch (thrown) {

@@ -165,6 +165,26 @@ describe.skipIf(checker === null)('[addon]', () => {
     );
   });
 
+  it('a hash that ends at a line break in it, and the rest of it before the next one', () => {
+    damage(ledger, (db) => {
+      const rows = db.prepare(
+        "SELECT sequence, payload_hash, prev_hash FROM audit_ledger WHERE sequence > 1500 AND instr(payload_hash, x'0a') > 1",
+      );
+      const { sequence, payload_hash: payload, prev_hash: previous } = rows.get() ?? {};
+      if (!(payload instanceof Uint8Array) || !(previous instanceof Uint8Array)) throw new Error('no hash with a line break');
+      const at = payload.indexOf(0x0a);
+      const moved = Buffer.concat([payload.subarray(at + 1), Buffer.of(0x0a), previous]);
+      db.prepare('UPDATE audit_ledger SET payload_hash = ?, prev_hash = ? WHERE sequence = ?').run(
+        payload.subarray(0, at),
+        moved,
+        Number(sequence),
+      );
+    });
+    const [fast, slow] = bothWays();
+    expect(fast).not.toMatchObject({ ok: true });
+    expect(fast).toEqual(slow);
+  });
+
   it.each([
     ['entries that are gone', 'DELETE FROM audit_ledger WHERE sequence BETWEEN 1200 AND 2900'],
     ['entries twice', 'UPDATE audit_ledger SET sequence = sequence + 100000 WHERE sequence > 4000'],
