@@ -3,7 +3,7 @@
  * so many, row by row with JavaScript's hashes alone.
  */
 import { readFileSync } from 'node:fs';
-import { useNativeBlake3 } from '@sentineld/ledger/blake3';
+import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import { loadNative } from '@sentineld/native/addon';
 import { entryRoom } from '@sentineld/native/ledger-hash';
 import { openLedger, verifyLedgerFile } from '@sentineld/store/ledger/read';
@@ -23,6 +23,6 @@ process.stdout.write(`${JSON.stringify({ cpuMs, count: result.entries, peakMiB: 
 function verifyWhole(): ReturnType<typeof verifyLedgerFile> {
   const addon = loadNative();
   if (!addon.available) throw new Error(addon.reason);
-  useNativeBlake3(addon);
+  useNativeHashing(addon);
   return verifyLedgerFile(db, { checker: { ...addon.native, entryRoom } });
 }

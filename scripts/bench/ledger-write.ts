@@ -5,7 +5,7 @@
  */
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { useNativeBlake3 } from '@sentineld/ledger/blake3';
+import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import type { AuditEvent } from '@sentineld/model/audit';
 import { loadNative } from '@sentineld/native/addon';
 import { openLedgerWriter } from '@sentineld/store/ledger/writer';
@@ -17,7 +17,7 @@ const FILL_ENTRIES = 1_000;
 /** As large as a log of SQLite becomes before it begins anew: neither grows while it is measured. */
 const FLOOR_FILE_BYTES = 4 * 1024 * 1024;
 
-useNativeBlake3(loadNative());
+useNativeHashing(loadNative());
 const writer = openLedgerWriter({
   path: join(directory, 'ledger.db'),
   hostId: 'bench',

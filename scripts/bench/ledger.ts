@@ -23,7 +23,7 @@ type Form = {
   readonly submissions: number;
 };
 
-const FULL: Form = { entries: 1_000_000, rows: 60_000, rounds: 5, appends: 400, submissions: 12_800 };
+const FULL: Form = { entries: 1_000_000, rows: 60_000, rounds: 5, appends: 2_000, submissions: 25_600 };
 const QUICK: Form = { entries: 5_000, rows: 1_000, rounds: 1, appends: 20, submissions: 640 };
 const FILL_CHUNK = 50_000;
 
@@ -43,13 +43,6 @@ export async function benchLedger(run: Run): Promise<Findings> {
   mkdirSync(directory, { mode: 0o700 });
   const child = startLineChild(run, 'writer', process.execPath, [...programs.write, directory]);
   await fillLedger(run, child, form.entries);
-  const written: Written[] = [];
-  for (let round = 1; round <= form.rounds; round++) {
-    written.push(await writeRound(child, form));
-    run.progress(`write: round ${round} of ${form.rounds}`);
-  }
-  await askMeasured(child, 'stop');
-  await child.stop();
   const whole: Verified[] = [];
   const rows: Verified[] = [];
   const path = join(directory, 'ledger.db');
@@ -58,6 +51,13 @@ export async function benchLedger(run: Run): Promise<Findings> {
     rows.push(await verifyOnce([...programs.verify, path, String(form.rows)]));
     run.progress(`verify: round ${round} of ${form.rounds}`);
   }
+  const written: Written[] = [];
+  for (let round = 1; round <= form.rounds; round++) {
+    written.push(await writeRound(child, form));
+    run.progress(`write: round ${round} of ${form.rounds}`);
+  }
+  await askMeasured(child, 'stop');
+  await child.stop();
   return findingsOf(form, { written, whole, rows });
 }
 

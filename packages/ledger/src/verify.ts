@@ -14,7 +14,6 @@ import { whatItCannotShow, whatItShows } from './verify-text.ts';
 import { compareWitnesses, sizesOf, type LedgerWitness } from './verify-witness.ts';
 import { createWalk, type LedgerWalk, type WalkSummary } from './walk.ts';
 import type { LedgerFailure } from './walk-failure.ts';
-import type { HashNodes } from './walk-leaves.ts';
 
 export type { LedgerSource } from './verify-source.ts';
 export type { LedgerFailure } from './walk-failure.ts';
@@ -25,8 +24,6 @@ export type VerifyOptions = {
   readonly witnesses?: readonly LedgerWitness[];
   /** The keys to trust; left out, the ledger's own word is taken for who signs it. */
   readonly trusted?: readonly VerifierKey[];
-  /** Hashes many nodes of the tree at once. */
-  readonly hashNodes?: HashNodes;
 };
 
 export type LedgerVerification = {
@@ -61,9 +58,9 @@ export type LedgerVerification = {
  * the first failure. Errors of the source other than a broken row are thrown on.
  */
 export function verifyLedger(source: LedgerSource, options: VerifyOptions = {}): LedgerVerification {
-  const { witnesses = [], trusted = null, hashNodes } = options;
+  const { witnesses = [], trusted = null } = options;
   const sizes = sizesOf(witnesses);
-  const walk = createWalk(source.start, { trusted, sizes, ...(hashNodes === undefined ? {} : { hashNodes }) });
+  const walk = createWalk(source.start, { trusted, sizes });
   const broken = feedFrom(source, walk);
   const summary = walk.end();
   const seal = compareSeal(source, summary);

@@ -15,7 +15,7 @@ import { anchorOfRow, checkpointOfRow } from './walk-checkpoint.ts';
 import { archiveOf, ledgerIdOf, restoreOf, type ArchiveClaim, type RestoreClaim } from './walk-claims.ts';
 import { checkEpoch, checkVersionOrder } from './walk-epoch.ts';
 import type { LedgerFailure } from './walk-failure.ts';
-import { appendLeaves, hashNodesSlowly, type HashNodes } from './walk-leaves.ts';
+import { appendLeaves } from './tree-hashing.ts';
 import { createTrust, type Trust } from './walk-trust.ts';
 
 export { ledgerIdOf, type ArchiveClaim, type RestoreClaim } from './walk-claims.ts';
@@ -26,8 +26,6 @@ export type WalkOptions = {
   readonly trusted: readonly VerifierKey[] | null;
   /** Numbers of entries at which root and entry hash are wanted in the summary. */
   readonly sizes?: Iterable<number>;
-  /** Hashes many nodes of the tree at once; node:crypto does it one by one. */
-  readonly hashNodes?: HashNodes;
 };
 
 /** The tree of so many entries, and the hash of the last of them. */
@@ -124,7 +122,6 @@ type Walk = {
   clockWentBack: number;
   firstClockWentBack: number;
   readonly start: LedgerStart;
-  readonly hashNodes: HashNodes;
   readonly range: CompactRange;
   readonly keys: KeyTimeline;
   readonly trust: Trust;
@@ -136,7 +133,7 @@ type Walk = {
   readonly notes: string[];
 };
 
-function begin(start: LedgerStart, { trusted, sizes = [], hashNodes = hashNodesSlowly }: WalkOptions): Walk {
+function begin(start: LedgerStart, { trusted, sizes = [] }: WalkOptions): Walk {
   const walk: Walk = {
     position: { sequence: start.sequence, entryHash: start.entryHash },
     ledgerId: start.ledgerId,
@@ -150,7 +147,6 @@ function begin(start: LedgerStart, { trusted, sizes = [], hashNodes = hashNodesS
     clockWentBack: 0,
     firstClockWentBack: 0,
     start,
-    hashNodes,
     range: copyRange(start.range),
     keys: [...start.keys],
     trust: createTrust(trusted, start.keys),
@@ -219,7 +215,7 @@ function takeCheckpoint(walk: Walk, row: CheckpointRow): LedgerFailure | null {
 function takeRun(walk: Walk, run: CheckedRun): boolean {
   // The first entry tells the id and the key of the ledger.
   if (walk.position.sequence === 0 || !isInTurn(walk, run)) return false;
-  appendLeaves(walk.range, run.leaves, run.count, walk.hashNodes);
+  appendLeaves(walk.range, run.leaves, run.count);
   walk.isSigned = run.formatVersion !== 1;
   if (run.lastTimestampMs !== null) walk.lastTimestampMs = run.lastTimestampMs;
   walk.position = { sequence: walk.position.sequence + run.count, entryHash: run.entryHash };

@@ -82,6 +82,7 @@ static const struct {
     {"stopProcessEvents", stop_process_events},   {"keepAcrossExec", keep_across_exec},
     {"hashFile", hash_file},               {"cancelHash", cancel_hash},
     {"blake3", blake3_bytes},              {"sha256Nodes", sha256_nodes},
+    {"sha256Leaves", sha256_leaves},
     {"checkEntryPage", check_entry_page},  {"hashCode", name_hash_code},
 };
 

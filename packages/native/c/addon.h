@@ -52,6 +52,7 @@ napi_value hash_file(napi_env env, napi_callback_info info);
 napi_value cancel_hash(napi_env env, napi_callback_info info);
 napi_value blake3_bytes(napi_env env, napi_callback_info info);
 napi_value sha256_nodes(napi_env env, napi_callback_info info);
+napi_value sha256_leaves(napi_env env, napi_callback_info info);
 napi_value check_entry_page(napi_env env, napi_callback_info info);
 napi_value name_hash_code(napi_env env, napi_callback_info info);
 

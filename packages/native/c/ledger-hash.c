@@ -11,7 +11,7 @@
 
 static const double LARGEST_NUMBER = 9007199254740991.0;
 
-enum { CHILDREN_BYTES = 2 * HASH_BYTES, LONGEST_OUTPUT = 65536, NODE_BATCH = 16, NODE_ROOM = 128 };
+enum { CHILDREN_BYTES = 2 * HASH_BYTES, LONGEST_OUTPUT = 65536, HASH_BATCH = 16, NODE_ROOM = 128, LONGEST_LEAF = 1024 };
 
 struct bytes {
   uint8_t *data;
@@ -69,8 +69,8 @@ static void put_node(const uint8_t *children, uint8_t *room) {
 napi_value sha256_nodes(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   struct bytes children, out;
-  uint8_t rooms[NODE_BATCH][NODE_ROOM];
-  struct padded nodes[NODE_BATCH];
+  uint8_t rooms[HASH_BATCH][NODE_ROOM];
+  struct padded nodes[HASH_BATCH];
   if (!read_arguments(env, info, 2, arguments) || !read_uint8_array(env, arguments[0], "The children must be a Uint8Array", &children) ||
       !read_uint8_array(env, arguments[1], "The output must be a Uint8Array", &out)) {
     return NULL;
@@ -78,13 +78,61 @@ napi_value sha256_nodes(napi_env env, napi_callback_info info) {
   size_t count = children.length / CHILDREN_BYTES;
   if (children.length % CHILDREN_BYTES != 0) return throw_argument(env, "The children must be pairs of 32 bytes each");
   if (out.length / HASH_BYTES < count) return throw_argument(env, "The output must have 32 bytes for each pair");
-  for (size_t at = 0; at < count; at += NODE_BATCH) {
-    size_t some = count - at < NODE_BATCH ? count - at : NODE_BATCH;
+  for (size_t at = 0; at < count; at += HASH_BATCH) {
+    size_t some = count - at < HASH_BATCH ? count - at : HASH_BATCH;
     for (size_t i = 0; i < some; i++) {
       put_node(children.data + (at + i) * CHILDREN_BYTES, rooms[i]);
       nodes[i] = (struct padded){rooms[i], NODE_ROOM / BLOCK_BYTES, out.data + (at + i) * HASH_BYTES};
     }
     sha256_many(nodes, some);
+  }
+  return NULL;
+}
+
+/* 00 and the message, padded to whole blocks; gives how many. */
+static size_t put_leaf(const uint8_t *message, size_t length, uint8_t *room) {
+  size_t blocks = (1 + length + 9 + BLOCK_BYTES - 1) / BLOCK_BYTES;
+  uint8_t *end = room + blocks * BLOCK_BYTES;
+  uint64_t bits = __builtin_bswap64((uint64_t)(1 + length) * 8);
+  room[0] = 0;
+  memcpy(room + 1, message, length);
+  memset(room + 1 + length, 0, (size_t)(end - room) - 1 - length);
+  room[1 + length] = 0x80;
+  memcpy(end - sizeof bits, &bits, sizeof bits);
+  return blocks;
+}
+
+/* sha256Leaves(messages, ends, out): the hash of each message, which ends where `ends` says, and begins where the one before ends. */
+napi_value sha256_leaves(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  napi_typedarray_type type;
+  struct bytes messages, out;
+  void *data = NULL;
+  size_t count = 0, start = 0;
+  uint8_t rooms[HASH_BATCH][LONGEST_LEAF + 2 * BLOCK_BYTES];
+  struct padded leaves[HASH_BATCH];
+  if (!read_arguments(env, info, 3, arguments) || !read_uint8_array(env, arguments[0], "The messages must be a Uint8Array", &messages) ||
+      !read_uint8_array(env, arguments[2], "The output must be a Uint8Array", &out)) {
+    return NULL;
+  }
+  if (napi_get_typedarray_info(env, arguments[1], &type, &count, &data, NULL, NULL) != napi_ok || type != napi_uint32_array) {
+    return throw_argument(env, "The ends must be a Uint32Array");
+  }
+  const uint32_t *ends = data;
+  if (out.length / HASH_BYTES < count) return throw_argument(env, "The output must have 32 bytes for each message");
+  for (size_t at = 0; at < count; at += HASH_BATCH) {
+    size_t some = count - at < HASH_BATCH ? count - at : HASH_BATCH;
+    for (size_t i = 0; i < some; i++) {
+      size_t end = ends[at + i];
+      if (end < start || end > messages.length || end - start > LONGEST_LEAF) {
+        return throw_argument(env, "The ends must grow by 1024 bytes at most, up to that of the messages");
+      }
+      leaves[i].bytes = rooms[i];
+      leaves[i].blocks = put_leaf(messages.data + start, end - start, rooms[i]);
+      leaves[i].out = out.data + (at + i) * HASH_BYTES;
+      start = end;
+    }
+    sha256_many(leaves, some);
   }
   return NULL;
 }

@@ -105,11 +105,11 @@ static bool is_utf8(struct text text) {
   return true;
 }
 
-/* Up to the next separator. */
+/* Up to the next separator. Nothing between two is not judged: SQLite was not asked whether it is text. */
 static bool read_text(struct cursor *cursor, struct text *text) {
   text->bytes = cursor->bytes + cursor->at;
   const uint8_t *end = memchr(text->bytes, SEPARATOR, cursor->length - cursor->at);
-  if (end == NULL) return false;
+  if (end == NULL || end == text->bytes) return false;
   text->length = (size_t)(end - text->bytes);
   cursor->at += text->length + 1;
   return is_utf8(*text);

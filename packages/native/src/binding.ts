@@ -109,6 +109,7 @@ const ADDON_FUNCTIONS = [
   'hashFile',
   'cancelHash',
   'blake3',
+  'sha256Leaves',
   'sha256Nodes',
   'checkEntryPage',
   'hashCode',

@@ -95,6 +95,35 @@ describe.runIf(availability.available)('hashing for the ledger', () => {
     });
   });
 
+  describe('sha256Leaves', () => {
+    const lengths = fc.array(fc.oneof(fc.nat(1_024), fc.constantFrom(0, 54, 55, 56, 118, 119, 1_024)), { maxLength: 70 });
+
+    it("is Node's SHA-256 of 00 and each message", () => {
+      fc.assert(
+        fc.property(lengths, (list) => {
+          const parts = list.map((length, at) => message(length + at).subarray(at));
+          const ends = Uint32Array.from(list.map((_length, at) => list.slice(0, at + 1).reduce((sum, length) => sum + length, 0)));
+          const expected = parts.map((part) => createHash('sha256').update(Buffer.of(0)).update(part).digest('hex'));
+          withEachCode(native.hashCalls, () => {
+            const out = new Uint8Array(list.length * 32 + 3).fill(0xee);
+            native.sha256Leaves(Buffer.concat(parts), ends, out);
+            expect(hex(out)).toBe(`${expected.join('')}eeeeee`);
+          });
+        }),
+        { seed: 6, numRuns: 60 },
+      );
+    });
+
+    it('refuses ends that do not fit, and an output that is too small', () => {
+      for (const ends of [[11], [6, 5], [4_294_967_295], [0, 0, 11]])
+        expect(() => native.sha256Leaves(message(10), Uint32Array.from(ends), new Uint8Array(96))).toThrow(refused);
+      expect(() => native.sha256Leaves(message(1_025), Uint32Array.of(1_025), new Uint8Array(32))).toThrow(refused);
+      expect(() => native.sha256Leaves(message(10), Uint32Array.of(5, 10), new Uint8Array(63))).toThrow(refused);
+      expect(() => native.sha256Leaves(message(10), new Uint8Array(1) as unknown as Uint32Array, new Uint8Array(63))).toThrow(refused);
+      expect(() => native.sha256Leaves('' as unknown as Uint8Array, new Uint32Array(1), new Uint8Array(63))).toThrow(refused);
+    });
+  });
+
   describe('sha256Nodes', () => {
     const pairs = fc.integer({ min: 0, max: 70 }).chain((count) => fc.uint8Array({ minLength: count * 64, maxLength: count * 64 }));
     const nodesOf = (children: Uint8Array): string[] =>

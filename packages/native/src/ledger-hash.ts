@@ -66,6 +66,7 @@ export type LedgerHashCalls = {
    * one, 32 for the context of a derived key and 64 for its material; 16 and 64 need a key of 32 bytes.
    */
   readonly blake3: (bytes: Uint8Array, out: Uint8Array, flags: number, key?: Uint8Array) => void;
+  readonly sha256Leaves: (messages: Uint8Array, ends: Uint32Array, out: Uint8Array) => void;
   readonly sha256Nodes: (children: Uint8Array, out: Uint8Array) => void;
   readonly checkEntryPage: (
     page: Uint8Array,
@@ -90,6 +91,11 @@ export type LedgerHashCalls = {
 export type LedgerHash = {
   /** BLAKE3, 32 bytes in a new array. */
   readonly blake3: (bytes: Uint8Array) => Uint8Array;
+  /**
+   * SHA-256 of 00 and each message, into `out` (32 bytes a message). Messages lie one behind the other and end where `ends`
+   * says. Throws a TypeError with code ERR_INVALID_ARG_VALUE for one of more than 1,024 bytes.
+   */
+  readonly sha256Leaves: LedgerHashCalls['sha256Leaves'];
   /** SHA-256 of 01 and two children of 32 bytes, for each pair in `children` (64 bytes a pair), into `out` (32 bytes a pair). */
   readonly sha256Nodes: LedgerHashCalls['sha256Nodes'];
   /**
@@ -103,7 +109,7 @@ export type LedgerHash = {
    * payload_hash and entry_hash are right, texts are UTF-8 (as WHATWG decoders take it), numbers are at most 2^53 - 1, and it
    * is of format version 1 with epoch 0 and no key_id, or of version 2 with an epoch from 1 and a key_id of 8 digits or
    * lower-case letters from a to f. Some rows are not judged here, they count as rows that do not hold: with a line break in
-   * a text, with more than 512 canonical bytes, with an event_data of more than 16 KiB (256 KiB in version 1), with an action
+   * a text or an empty one, with more than 512 canonical bytes, with an event_data of more than 16 KiB (256 KiB in version 1), with an action
    * that begins with key_ or ledger_, and with details that are kept beside the entry.
    *
    * Left to the caller: the types of the columns, and that each hash has 32 bytes (other columns could be written into the
@@ -126,6 +132,7 @@ export function bindLedgerHash(calls: LedgerHashCalls): LedgerHash {
       calls.blake3(bytes, hash, PLAIN);
       return hash.slice();
     },
+    sha256Leaves: calls.sha256Leaves,
     sha256Nodes: calls.sha256Nodes,
     hashCalls: calls,
     checkEntries({ bytes, count, formatVersion, keyId }, { sequence, timestampMs, entryHash }, { leaves, ends, runs }) {

@@ -19,7 +19,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 it.skipIf(trial.status !== 0)('no page makes the addon read or write outside of its memory [gcc with sanitizers]', () => {
   const built = gcc([path('fixtures/page-fuzz.c'), ...SOURCES.map((name) => path(`../c/${name}.c`))]);
   expect(built).toMatchObject({ status: 0, stderr: '' });
-  const contents = Array.from({ length: 40 }, (_, at) => rowContent(at + 1, { eventData: 'ë'.repeat((at * 53) % 700) }));
+  const contents = Array.from({ length: 40 }, (_, at) => rowContent(at + 1, { eventData: 'ë'.repeat(1 + ((at * 53) % 700)) }));
   writeFileSync(join(directory, 'page'), pageOf(chain(contents)));
   const { status, stdout, stderr } = spawnSync(program, [join(directory, 'page'), '40', '2000'], { encoding: 'utf8' });
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '40 0\n', stderr: '' });

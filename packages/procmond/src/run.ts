@@ -1,7 +1,7 @@
 /**
  * `procmond run`: from configuration to a collecting daemon, and back to a store that readers can go on reading.
  */
-import { useNativeBlake3 } from '@sentineld/ledger/blake3';
+import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
 import { createRedactor } from '@sentineld/model/redact';
 import type { Request } from '@sentineld/model/request';
@@ -43,7 +43,7 @@ export async function run(options: RunOptions): Promise<void> {
   const { config } = loaded;
   const paths = statePaths(config.state_dir);
   const privileges = settlePrivileges({ loaded, paths, programArguments: options.programArguments, wantsEvents: !options.once });
-  useNativeBlake3(privileges.native === null ? { available: false } : { available: true, native: privileges.native });
+  useNativeHashing(privileges.native === null ? { available: false } : { available: true, native: privileges.native });
   const log = createLogger('procmond', config.log.level);
   const lock = takeStateLock(`${paths.eventsDir}/procmond.lock`, 'procmond');
   const settings: Settings = { loaded };

@@ -8,9 +8,14 @@ import { VERSION } from '@sentineld/runtime/version';
 const PACKAGES = join(import.meta.dirname, '..', '..');
 const BUILT = join(PACKAGES, '..', 'build', 'programs', 'sentinelcli.js');
 
-describe.each(['sentinelcli', 'procmond', 'sentinelagent'])('bin/%s.js', (program) => {
+describe.each([
+  ['sentinelcli', 'sentinelcli'],
+  ['procmond', 'procmond'],
+  ['sentinelagent', 'sentinelagent'],
+  ['ledger', 'sentinel-verify'],
+])('%s/bin/%s.js', (directory, program) => {
   it('starts what is built, or says how to build it', () => {
-    const launcher = join(PACKAGES, program, 'bin', `${program}.js`);
+    const launcher = join(PACKAGES, directory, 'bin', `${program}.js`);
     const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, '--version'], { encoding: 'utf8' });
     if (existsSync(join(BUILT, '..', `${program}.js`))) expect([status, stdout, stderr]).toEqual([0, `${VERSION}\n`, '']);
     else {

@@ -53,7 +53,7 @@ describe('BLAKE3', () => {
       return 'some';
     };
     const hash = (_message: Uint8Array, out: Uint8Array): void => void out.fill(code === 2 ? 1 : 0);
-    const calls = { hashCode, blake3: hash, sha256Nodes: hash, checkEntryPage: () => 0 };
+    const calls = { hashCode, blake3: hash, sha256Leaves: () => undefined, sha256Nodes: hash, checkEntryPage: () => 0 };
     const modes = nativeModes({ hashCalls: calls });
     expect(modes('hash', input, new Uint8Array(0), 32)).toHaveLength(0);
     expect(nativeModes({ hashCalls: { ...calls, blake3: (_message, out) => void out.fill(7) } })('hash', input, input, 2)).toEqual(

@@ -10,6 +10,7 @@ export type VerifierArguments = {
   readonly keyFiles: readonly string[];
   readonly json: boolean;
   readonly help: boolean;
+  readonly version: boolean;
 };
 
 export const USAGE = `sentinel-verify FILE... [--key KEY]... [--key-file FILE]... [--json]
@@ -21,6 +22,7 @@ What a file is, is told by what is in it.
   --key-file FILE  keys to trust, one a line
   --json           one JSON object a file
   --help           this text
+  --version        the release
 
 Without a key an export is held against the keys that it names itself: then only its own
 word stands for who signed. A proof takes a key.
@@ -30,7 +32,7 @@ use is wrong, 70 where the program itself is wrong.
 `;
 
 const VALUED: readonly string[] = ['--key', '--key-file'];
-const FLAGS: readonly string[] = ['--json', '--help', '-h'];
+const FLAGS: readonly string[] = ['--json', '--help', '-h', '--version'];
 
 /** @throws SentinelError usage.invalid */
 export function parseArguments(words: readonly string[]): VerifierArguments {
@@ -52,8 +54,9 @@ export function parseArguments(words: readonly string[]): VerifierArguments {
     else files.push(word);
   }
   const help = flags.includes('--help') || flags.includes('-h');
-  if (files.length === 0 && !help) throw misuse('No file was given.');
-  return { files, keys: values['--key'] ?? [], keyFiles: values['--key-file'] ?? [], json: flags.includes('--json'), help };
+  const version = flags.includes('--version');
+  if (files.length === 0 && !help && !version) throw misuse('No file was given.');
+  return { files, keys: values['--key'] ?? [], keyFiles: values['--key-file'] ?? [], json: flags.includes('--json'), help, version };
 }
 
 function misuse(message: string): SentinelError {

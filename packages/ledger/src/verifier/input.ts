@@ -6,7 +6,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { SentinelError, reasonOf } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import { EXPORT_FORMAT } from '../export-lines.ts';
-import { type VerifierKey, parseKey } from '../note.ts';
+import { MAX_KEY_FILE_BYTES, parseKeyLines } from '../key-lines.ts';
+import type { VerifierKey } from '../note.ts';
 import { MAX_PROOF_BYTES, PROOF_FORMAT } from '../proof.ts';
 
 export type Input = { readonly kind: 'export'; readonly chunks: Iterable<Uint8Array> } | { readonly kind: 'proof'; readonly text: string };
@@ -14,7 +15,6 @@ export type Input = { readonly kind: 'export'; readonly chunks: Iterable<Uint8Ar
 const CHUNK_BYTES = 256 * 1024;
 /** Both forms name themselves at their beginning, where nobody sorted their members. */
 const HEAD_BYTES = 4096;
-const MAX_KEY_FILE_BYTES = 64 * 1024;
 
 /**
  * Opens a file ('-' is standard input), has it looked at, and closes it.
@@ -31,29 +31,15 @@ export function withInput<Result>(path: string, use: (input: Input) => Result): 
 }
 
 /** The keys of a file: one a line; what follows # is for people. @throws SentinelError ledger.input naming the line. */
-export function readKeyFile(path: string): VerifierKey[] {
+export function readKeyFile(path: string): readonly VerifierKey[] {
   const what = `The file of keys ${displayHostText(path)}`;
   const descriptor = orUnreadable(what, () => openSync(path, 'r'));
   try {
     const bytes = upTo(chunksOf(what, descriptor), MAX_KEY_FILE_BYTES);
     if (bytes === null) throw unusable(what, `it has more than ${MAX_KEY_FILE_BYTES} bytes, and a key takes one short line`);
-    const lines = bytes.toString('utf8').split('\n');
-    const keys = lines.flatMap((line, index) => keyOfLine(what, line, index + 1));
-    if (keys.length === 0) throw unusable(what, 'there is no key in it');
-    return keys;
+    return parseKeyLines(bytes.toString('utf8'), path);
   } finally {
     closeSync(descriptor);
-  }
-}
-
-function keyOfLine(what: string, line: string, number: number): VerifierKey[] {
-  const text = line.replace(/(?:^|\s)#[^]*$/, '').trim();
-  if (text === '') return [];
-  try {
-    return [parseKey(text)];
-  } catch (thrown) {
-    if (thrown instanceof SentinelError) throw unusable(what, `line ${number} is no key of a ledger: ${thrown.why}`);
-    throw thrown;
   }
 }
 

@@ -13,12 +13,18 @@ import { type Input, readKeyFile, withInput } from './input.ts';
 import { errorText, jsonOf, statusOf, textOf, type Verdict } from './report.ts';
 
 const UNUSABLE = 2;
+/** A test holds it against package.json. */
+const RELEASE = '0.1.0';
 
 /** Prints what each file is worth; gives the exit status. */
 function run(words: readonly string[]): number {
-  const { files, keys, keyFiles, json, help } = parseArguments(words);
+  const { files, keys, keyFiles, json, help, version } = parseArguments(words);
   if (help) {
     process.stdout.write(USAGE);
+    return 0;
+  }
+  if (version) {
+    process.stdout.write(`${RELEASE}\n`);
     return 0;
   }
   const trusted = [...keys.map(parseKey), ...keyFiles.flatMap(readKeyFile)];

@@ -1,4 +1,5 @@
 import { readFileSync, closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleVerifier, jsonOf, type BundledVerifier, type Run } from '../fixtures/bundled-verifier.ts';
 import { exportLinesOf, proofOf } from '../fixtures/ledger-files.ts';
@@ -29,6 +30,8 @@ describe('the program', () => {
   });
 
   test('tells its use', () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { version: string };
+    expect(verify('--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
     expect(verify('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('sentinel-verify FILE...'), stderr: '' });
   });
 

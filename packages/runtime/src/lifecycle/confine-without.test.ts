@@ -35,10 +35,12 @@ function fakeNative(refused: readonly (keyof Native)[] = [], rings = false): { r
     lockFile: call('lockFile', true),
     readProcess: call('readProcess', -1),
     blake3: call('blake3'),
+    sha256Leaves: call('sha256Leaves'),
     sha256Nodes: call('sha256Nodes'),
     checkEntries: call('checkEntries'),
     hashCalls: {
       blake3: call('blake3'),
+      sha256Leaves: call('sha256Leaves'),
       sha256Nodes: call('sha256Nodes'),
       checkEntryPage: call('checkEntries'),
       hashCode: call('hashCalls'),

@@ -4,7 +4,7 @@
 import { loadNative } from '@sentineld/native/addon';
 import { entryRoom, type EntryRoom, type LedgerHash } from '@sentineld/native/ledger-hash';
 
-export type LedgerHashing = Pick<LedgerHash, 'blake3' | 'checkEntries' | 'sha256Nodes'> & {
+export type LedgerHashing = Pick<LedgerHash, 'blake3' | 'checkEntries' | 'sha256Leaves' | 'sha256Nodes'> & {
   readonly entryRoom: (rows: number) => EntryRoom;
 };
 

@@ -163,7 +163,7 @@ describe('audit verify-proof', () => {
 
   it('refuses keys that are none, and files that are not there', async () => {
     writeFileSync(at('keys'), '# none\n');
-    expect((await verify(at('proof'), '--key', at('keys'))).err).toContain('This is no key of a ledger.');
+    expect((await verify(at('proof'), '--key', at('keys'))).err).toContain('there is no key in it');
     expect((await verify(at('proof'), '--key', `${key}A`)).err).toContain('This is no key of a ledger.');
     expect((await verify(at('proof'), '--key', at('nowhere'))).err).toContain('nowhere is not a file of keys\n  there is no such file');
     expect((await verify(at('nowhere'), '--key', key)).err).toContain('nowhere is not a proof of an entry\n  there is no such file');

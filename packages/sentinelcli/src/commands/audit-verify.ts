@@ -2,7 +2,7 @@
  * `sentinelcli audit verify`: recomputes every hash of the ledger, checks its signatures and holds it against what others
  * know of it.
  */
-import { useNativeBlake3 } from '@sentineld/ledger/blake3';
+import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import { loadLedgerHashing } from '@sentineld/runtime/lifecycle/ledger-hashing';
 import { openLedger, verifyLedgerFile, type VerifyFileOptions } from '@sentineld/store/ledger/read';
 import type { LedgerVerification } from '@sentineld/ledger/verify';
@@ -57,7 +57,7 @@ function verifyFile(context: CommandContext, witnesses: Witnesses, options: Veri
   const file = databaseFiles(paths).find(({ name }) => name === 'ledger');
   if (file !== undefined && file.state !== 'readable') throw unavailable(file);
   const checker = loadLedgerHashing();
-  if (checker !== null) useNativeBlake3({ available: true, native: checker });
+  if (checker !== null) useNativeHashing({ available: true, native: checker });
   const db = openLedger(paths.ledgerDb);
   try {
     const progress = startProgress(context.terminal, 'verifying', newestSequence(db));

@@ -43,7 +43,7 @@ export async function archiveEntries(target: ArchiveTarget, beforeMs: number): P
   const file = await writeArchiveFile(target.archiveDir, `ledger-${start.sequence + 1}-${treeSize}.jsonl`, lines);
   const seal = sealOf(target, part, summary);
   target.commit((transaction) => {
-    transaction.add('procmond', eventText({ action: 'ledger_archive', data: archiveData(seal, file) }));
+    transaction.add(['procmond', eventText({ action: 'ledger_archive', data: archiveData(seal, file) })]);
     writeSealRow(target.db(), seal);
     removeRows(target.db(), seal);
   });

@@ -6,7 +6,7 @@ import type { CheckpointNotice } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import { headOf } from '@sentineld/ledger/chain';
 import { eventText } from './event-text.ts';
-import { type Submission, type SubmissionQueue, addSubmission, createQueue } from './group-commit.ts';
+import { type Submission, type SubmissionQueue, admitSubmission, createQueue } from './group-commit.ts';
 import { type LedgerState, type LedgerTransaction, startTransaction } from './ledger-state.ts';
 import { type OpenLedger, openLedger } from './open-ledger.ts';
 import { refusedAfter, reserveRefusal, withReserve, writeError } from './refusals.ts';
@@ -106,7 +106,7 @@ export function reopen(session: LedgerSession): void {
   session.failed = null;
   try {
     const data = { error: failed.message, code: failed.code };
-    write(session, ['ledger_reopen'], (transaction) => transaction.add('procmond', eventText({ action: 'ledger_reopen', data })));
+    write(session, ['ledger_reopen'], (transaction) => transaction.add(['procmond', eventText({ action: 'ledger_reopen', data })]));
   } catch (thrown) {
     session.failed ??= failed;
     throw thrown;
@@ -145,7 +145,9 @@ function commitAll({ ledger, options }: LedgerSession, group: readonly Submissio
   let lastNumbers: readonly number[] = [];
   file.inTransaction(() => {
     file.requireNewest(state.position);
-    lastNumbers = group.map((submission) => addSubmission(file, transaction, submission));
+    const admittedNow = group.map((submission) => admitSubmission(file, submission, transaction.nowMs));
+    transaction.add(...admittedNow.flatMap(({ events }) => events));
+    lastNumbers = admittedNow.map(({ lastOriginSequence }) => lastOriginSequence);
     work(transaction);
     const { range, newest } = transaction.state();
     if (range.size - (newest?.treeSize ?? 0) >= checkpointEntries) transaction.closeEpoch();

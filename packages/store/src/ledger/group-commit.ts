@@ -6,7 +6,7 @@ import { SentinelError } from '@sentineld/model/error';
 import type { AppendReply, SocketRole } from '@sentineld/model/request';
 import type { EventText } from './event-text.ts';
 import type { LedgerFile } from './ledger-file.ts';
-import type { LedgerTransaction } from './ledger-state.ts';
+import type { ActorEvent } from './ledger-state.ts';
 
 export type SubmittedEntry = { readonly originSequence: number; readonly event: EventText };
 
@@ -97,18 +97,20 @@ function tooMuchWaits(entries: number): SentinelError {
   });
 }
 
-/** Adds the entries that are not recorded yet; gives the last number that the origin has sent by then. */
-export function addSubmission(
+/** What is to be recorded of a submission: the entries that are not yet, and the last number that its origin has sent by then. */
+export type AdmittedSubmission = { readonly events: readonly ActorEvent[]; readonly lastOriginSequence: number };
+
+/** Notes what was sent; the events are still to be added, in the same transaction. */
+export function admitSubmission(
   file: Pick<LedgerFile, 'lastOf' | 'recordOrigin' | 'forgetOrigins'>,
-  transaction: LedgerTransaction,
   { role, originKey, entries }: Submission,
-): number {
+  nowMs: number,
+): AdmittedSubmission {
   const before = file.lastOf(originKey);
   const fresh = entries.filter(({ originSequence }) => originSequence > before);
-  for (const { event } of fresh) transaction.add(role, event);
-  const last = fresh.at(-1)?.originSequence ?? before;
-  if (fresh.length > 0) file.recordOrigin(originKey, last, transaction.nowMs);
+  const lastOriginSequence = fresh.at(-1)?.originSequence ?? before;
+  if (fresh.length > 0) file.recordOrigin(originKey, lastOriginSequence, nowMs);
   // Sequences count from 1.
   if (before === 0) file.forgetOrigins();
-  return last;
+  return { events: fresh.map(({ event }) => [role, event]), lastOriginSequence };
 }

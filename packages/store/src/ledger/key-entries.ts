@@ -43,7 +43,7 @@ export function findKey(directory: KeyDirectory, ledgerId: string, known: Verifi
 /** The entry that every ledger begins with; it names the first key. */
 export function addFirstEntry(transaction: LedgerTransaction, { ledgerId, hostId, signer }: LedgerState): void {
   const data = { ledger_id: ledgerId, host_id: hostId, format: FORMAT_VERSION, hash: 'BLAKE3', key: signer.key.text };
-  transaction.add('procmond', eventText({ action: 'ledger_create', data }));
+  transaction.add(['procmond', eventText({ action: 'ledger_create', data })]);
 }
 
 /** Names a key that none before it announced. What was written before without checkpoints gets one at once. */
@@ -53,6 +53,6 @@ export function addKeyEntry(transaction: LedgerTransaction, { signer, announce }
       ? 'the private key was not there any more when the ledger was opened'
       : 'the ledger was written without a key by an earlier release';
   transaction.signWith(signer);
-  transaction.add('procmond', eventText({ action: 'key_create', data: { key: signer.key.text, reason } }));
+  transaction.add(['procmond', eventText({ action: 'key_create', data: { key: signer.key.text, reason } })]);
   transaction.closeEpoch();
 }

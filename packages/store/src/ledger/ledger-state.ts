@@ -7,7 +7,8 @@ import { canonicalEntry } from '@sentineld/ledger/canonical-entry';
 import { type ChainPosition, sealEntry } from '@sentineld/ledger/chain';
 import { originOf, signCheckpoint } from '@sentineld/ledger/checkpoint';
 import { type KeyTimeline, announceKey } from '@sentineld/ledger/keys';
-import { type CompactRange, appendLeaf, copyRange, leafHash, rootOf } from '@sentineld/ledger/merkle';
+import { type CompactRange, copyRange, rootOf } from '@sentineld/ledger/merkle';
+import { appendLeaves, leafHashes } from '@sentineld/ledger/tree-hashing';
 import { type Signer, type VerifierKey, verifierKey } from '@sentineld/ledger/note';
 import type { EventText } from './event-text.ts';
 import type { PrivateKey } from './key-file.ts';
@@ -26,11 +27,14 @@ export type LedgerState = {
   readonly signer: Signer;
 };
 
+/** Who did what. */
+export type ActorEvent = readonly [actor: AuditActor, event: EventText];
+
 export type LedgerTransaction = {
   readonly nowMs: number;
   /** As it will be once this is on disk. */
   readonly state: () => LedgerState;
-  readonly add: (actor: AuditActor, event: EventText) => AuditEntry;
+  readonly add: (...events: readonly ActorEvent[]) => void;
   readonly closeEpoch: () => CheckpointNotice;
   /** The key of the entries and checkpoints from here on. */
   readonly signWith: (signer: Signer) => void;
@@ -39,32 +43,42 @@ export type LedgerTransaction = {
 };
 
 /** What a transaction writes with. */
-export type LedgerRows = Pick<LedgerFile, 'insertEntry' | 'insertCheckpoint' | 'insertBody'>;
+export type LedgerRows = Pick<LedgerFile, 'insertEntries' | 'insertCheckpoint' | 'insertBody'>;
 
 export type TransactionOptions = { readonly nowMs: number; readonly signEntries: boolean };
 
 /** To be used within a transaction of the database. */
 export function startTransaction(rows: LedgerRows, start: LedgerState, { nowMs, signEntries }: TransactionOptions): LedgerTransaction {
   let state = start;
+  // Of entries that the tree of `state` does not have yet: hashed together.
+  let pending: Uint8Array[] = [];
+  const settled = (): LedgerState => {
+    if (pending.length === 0) return state;
+    const range = copyRange(state.range);
+    appendLeaves(range, leafHashes(pending), pending.length);
+    pending = [];
+    return (state = { ...state, range });
+  };
   const checkpoints: CheckpointNotice[] = [];
   return {
     nowMs,
     checkpoints,
-    state: () => state,
+    state: settled,
     signWith: (signer) => {
       state = { ...state, signer };
     },
-    add: (actor, { action, text, body }) => {
-      const { signer } = state;
-      const seal = { epoch: epochOf(state), keyId: signer.key.id, ...(signEntries && { sign: signer.sign }) };
-      const entry = sealEntry(state.position, { timestampMs: nowMs, actor, action, eventData: text }, seal);
-      if (body !== null) rows.insertBody(body.hash, body.text);
-      rows.insertEntry(entry);
-      state = follow(state, entry);
-      return entry;
+    add: (...events) => {
+      const entries = events.map(([actor, event]) => {
+        const entry = entryOf(state, actor, event, { nowMs, signEntries });
+        if (event.body !== null) rows.insertBody(event.body.hash, event.body.text);
+        state = follow(state, entry);
+        return entry;
+      });
+      rows.insertEntries(entries);
+      pending.push(...entries.map((entry) => canonicalEntry(entry)));
     },
     closeEpoch: () => {
-      const checkpoint = checkpointOf(state, nowMs);
+      const checkpoint = checkpointOf(settled(), nowMs);
       rows.insertCheckpoint(checkpoint, state.signer.key.id, state.range);
       const { epoch, treeSize, timestampMs, note } = checkpoint;
       const newest = { epoch, treeSize, timestampMs, note };
@@ -73,6 +87,12 @@ export function startTransaction(rows: LedgerRows, start: LedgerState, { nowMs, 
       return newest;
     },
   };
+}
+
+function entryOf(state: LedgerState, actor: AuditActor, { action, text }: EventText, options: TransactionOptions): AuditEntry {
+  const { signer } = state;
+  const seal = { epoch: epochOf(state), keyId: signer.key.id, ...(options.signEntries && { sign: signer.sign }) };
+  return sealEntry(state.position, { timestampMs: options.nowMs, actor, action, eventData: text }, seal);
 }
 
 /** The epoch that the next entry is written in. */
@@ -93,12 +113,10 @@ export function newestKey({ keys }: Pick<LedgerState, 'keys'>): { readonly key: 
 }
 
 function follow(state: LedgerState, entry: AuditEntry): LedgerState {
-  const range = copyRange(state.range);
-  appendLeaf(range, leafHash(canonicalEntry(entry)));
   const keys = [...state.keys];
   const wrong = announceKey(keys, entry, state.ledgerId);
   if (wrong !== null) throw new SentinelError('internal.bug', { message: `Entry ${entry.sequence} cannot be written: ${wrong}.` });
-  return { ...state, range, keys, position: { sequence: entry.sequence, entryHash: entry.entryHash } };
+  return { ...state, keys, position: { sequence: entry.sequence, entryHash: entry.entryHash } };
 }
 
 function checkpointOf(state: LedgerState, nowMs: number): ReturnType<typeof signCheckpoint> {

@@ -34,7 +34,6 @@ export type PageChecker = {
     before: { readonly sequence: number; readonly timestampMs: number; readonly entryHash: Uint8Array },
     room: PageRoom,
   ) => { readonly rows: number; readonly runs: readonly PageRun[]; readonly lastTimestampMs: number; readonly clockWentBack: number };
-  readonly sha256Nodes: (children: Uint8Array, out: Uint8Array) => void;
 };
 
 export type PageFeed = {
@@ -51,22 +50,23 @@ export type PageFeed = {
   readonly step: (sequence: number) => void;
 };
 
-/** So many rows are some hundred KiB as a rule. */
-const PAGE_ROWS = 1_000;
+/** So many rows are some hundred KiB as a rule: below what malloc asks the kernel for each time. */
+const PAGE_ROWS = 400;
 /** Where the addon takes fewer of a page, the rest goes one by one: reading it again would be no gain. */
-const FEW_ROWS = 125;
+const FEW_ROWS = 50;
 const HASH_BYTES = 32;
 
 /**
  * Rows that the addon may be asked about: every column has its type (numbers sort before texts and texts before blobs, which
- * is cheaper to ask than typeof; a plus keeps SQLite from converting what it compares), and no signature.
+ * is cheaper to ask than typeof; a plus keeps SQLite from converting what it compares; where nothing is said of an empty BLOB
+ * the addon takes no empty text), and no signature.
  */
 const PLAIN_ROW_SQL = [
   '+format_version = ?',
   '+key_id = ?',
   "(+actor = 'procmond' OR +actor = 'sentinelagent' OR +actor = 'sentinelcli')",
   ...['timestamp', 'epoch'].map((name) => `+${name} < ''`),
-  ...['action', 'event_data'].map((name) => `+${name} >= '' AND +${name} < x''`),
+  ...['action', 'event_data'].map((name) => `+${name} BETWEEN '' AND x''`),
   ...['payload_hash', 'prev_hash', 'entry_hash'].map((name) => `+${name} >= x'' AND octet_length(${name}) = ${HASH_BYTES}`),
   'signature IS NULL',
 ].join(' AND ');

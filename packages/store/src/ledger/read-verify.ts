@@ -40,9 +40,7 @@ export function verifyLedgerFile(db: DatabaseSync, options: VerifyFileOptions = 
 }
 
 function verifyOnce(db: DatabaseSync, schema: LedgerSchemaName, options: VerifyFileOptions): LedgerVerification {
-  const { checker = null } = options;
-  const hashNodes = checker === null ? {} : { hashNodes: checker.sha256Nodes };
-  return verifyLedger(sourceOf(db, schema, options), { ...options, ...hashNodes });
+  return verifyLedger(sourceOf(db, schema, options), options);
 }
 
 function sourceOf(

@@ -24,7 +24,7 @@ function makeOldLedger(entries: number): void {
   migrate(db, LEDGER_MIGRATIONS, 1);
   writeMetadata(db, 'ledger_id', LEDGER_ID, 1);
   writeMetadata(db, 'host_id', 'H', 1);
-  const { insertEntry } = prepareLedgerFile(db);
+  const { insertEntries } = prepareLedgerFile(db);
   let prevHash: Uint8Array = new Uint8Array(HASH_BYTES);
   for (let sequence = 1; sequence <= entries; sequence++) {
     const action = sequence === 1 ? 'ledger_create' : 'start';
@@ -42,7 +42,7 @@ function makeOldLedger(entries: number): void {
     };
     const hashed = { ...fields, payloadHash: hashPayload(eventData) };
     const entry = { ...hashed, entryHash: hashEntry(hashed), signature: null };
-    insertEntry(entry);
+    insertEntries([entry]);
     prevHash = entry.entryHash;
   }
   db.exec(

@@ -13,7 +13,7 @@ import { checkClientEntries, clientEvent, originKey } from './client-entry.ts';
 import { type LedgerSession, flush, guard, openSession, reopen, requireUsable, write } from './commit.ts';
 import { eventText } from './event-text.ts';
 import type { PrivateKey } from './key-file.ts';
-import { newestKey, signerOf } from './ledger-state.ts';
+import { type ActorEvent, newestKey, signerOf } from './ledger-state.ts';
 import { readPreviousEnd } from './previous-end.ts';
 import { restoreEvent } from './restore.ts';
 import type { LedgerWriter, LedgerWriterOptions } from './writer-contract.ts';
@@ -34,7 +34,7 @@ export function openLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
       const texts = events.map((event) => eventText(event));
       if (texts.length > 0) {
         const actions = texts.map(({ action }) => action);
-        write(session, actions, (transaction) => texts.forEach((text) => transaction.add(actor, text)));
+        write(session, actions, (transaction) => transaction.add(...texts.map((text): ActorEvent => [actor, text])));
       }
       return head();
     },
@@ -53,7 +53,7 @@ export function openLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
     restore: (claims) => {
       requireUsable(session, ['ledger_restore']);
       const text = eventText(restoreEvent(claims, session.ledger.state, session.ledger.file.db));
-      write(session, [text.action], (transaction) => void transaction.add('procmond', text));
+      write(session, [text.action], (transaction) => transaction.add(['procmond', text]));
       return { sequence: head().sequence };
     },
     previousEnd: () => previousEnd,
@@ -108,7 +108,7 @@ function rotateKey(session: LedgerSession): RotateKeyReply {
       const next = signerOf(transaction.state().ledgerId, prepared ?? session.ledger.keys.prepare());
       prepared = null;
       const event: AuditEvent = { action: 'key_rotate', data: { key: next.key.text, retired: transaction.state().signer.key.id } };
-      transaction.add('procmond', eventText(event));
+      transaction.add(['procmond', eventText(event)]);
       transaction.closeEpoch();
       transaction.signWith(next);
       transaction.closeEpoch();

@@ -7,7 +7,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { SentinelError } from '@sentineld/model/error';
 import { loadNative } from '@sentineld/native/addon';
 import { entryRoom } from '@sentineld/native/ledger-hash';
-import { useNativeBlake3 } from '@sentineld/ledger/blake3';
+import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import { openLedger, verifyLedgerFile, type PageChecker, type VerifyFileOptions } from '@sentineld/store/ledger/read';
 import { ATTACKS } from './attack-table.ts';
 import { ACTS, TODAY_BODY, YESTERDAY_BODY } from './do-attack.ts';
@@ -27,11 +27,11 @@ const LONG_BODY = `for (let n = 0; n < 1500; n++) {
 let whole: RealLedger;
 let ledger: RealLedger;
 beforeAll(() => {
-  useNativeBlake3(addon);
+  useNativeHashing(addon);
   whole = createLedger(LONG_BODY, 150);
 });
 afterAll(() => {
-  useNativeBlake3({ available: false });
+  useNativeHashing({ available: false });
   whole.remove();
 });
 beforeEach(() => {
