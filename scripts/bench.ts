@@ -11,6 +11,7 @@ import { benchEvents } from './bench/events.ts';
 import { benchLedger } from './bench/ledger.ts';
 import { benchMemory } from './bench/memory.ts';
 import { describeFindings, isOk, jsonLine, type Findings } from './bench/report.ts';
+import { benchRules } from './bench/rules.ts';
 import { startRun, type Run } from './bench/run.ts';
 import { recordResult } from './bench/results.ts';
 import { benchSoak } from './bench/soak.ts';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, (run: Run, options: Options) => Promise<F
   events: benchEvents,
   ledger: benchLedger,
   memory: benchMemory,
+  rules: benchRules,
   soak: benchSoak,
   store: benchStore,
 };

@@ -4,15 +4,17 @@
  */
 import { readArguments, usageError, type ProgramSyntax } from '@sentineld/runtime/lifecycle/arguments';
 import { describeFailure, exitStatusOf } from '@sentineld/runtime/lifecycle/fail';
+import { atomicsSuite } from './conformance/atomics/atomics-suite.ts';
 import { absenceText, locateCorpora, missingFiles } from './conformance/corpora.ts';
 import { cryptoSuite } from './conformance/crypto/crypto-suite.ts';
 import { buildPrograms, PROGRAMS_DIRECTORY } from './conformance/programs.ts';
 import { createReport } from './conformance/report.ts';
 import { schemaSuite } from './conformance/schema/schema-suite.ts';
+import { sigmaSuite } from './conformance/sigma/sigma-suite.ts';
 import { sqlSuite } from './conformance/sql/sql-suite.ts';
 import { isPassed, runSuite, type Suite } from './conformance/suite.ts';
 
-const SUITES: readonly Suite[] = [sqlSuite, cryptoSuite, schemaSuite];
+const SUITES: readonly Suite[] = [sqlSuite, cryptoSuite, schemaSuite, sigmaSuite, atomicsSuite];
 
 const HELP = `pnpm conformance SUITE: holds SentinelD against test data that nobody here wrote
 

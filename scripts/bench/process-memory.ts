@@ -36,10 +36,10 @@ export function descendantsOf(pid: number): readonly number[] {
   return children.map(Number).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
-/** The program that a Node process runs: 'executor.js'. Empty where it is gone or runs none. */
+/** The program that a Node process runs: 'executor.js', from its source 'executor-main.ts'. Empty where it is gone or runs none. */
 export function programOf(pid: number): string {
   const argv = (readOrNull(`/proc/${pid}/cmdline`) ?? '').split('\0');
-  return basename(argv.find((word) => word.endsWith('.js')) ?? '');
+  return basename(argv.find((word) => /\.[jt]s$/.test(word)) ?? '');
 }
 
 function tasksOf(pid: number): readonly string[] {

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { CheckpointNotice, LedgerHead } from './audit.ts';
 import { MAX_NOTE_LENGTH, type AppendReply, type ArchiveReply, type RestoreReply, type RotateKeyReply } from './request.ts';
+import { SEVERITIES, type OperatorOverride, type Severity } from './rule.ts';
 import { EVENT_TIERS, type EventCoverage } from './process-event.ts';
 import type { ScanCompleted } from './scan.ts';
 
@@ -89,3 +90,78 @@ export const ProcmondReplySchema: z.ZodType<ProcmondReply> = z.object({
 export type AgentReply = { readonly pid: number; readonly uid: number; readonly rules: Readonly<Record<string, number>> };
 
 export const AgentReplySchema: z.ZodType<AgentReply> = z.object({ pid: z.int(), uid: z.int(), rules: z.record(z.string(), z.int()) });
+
+/** A rule that a reload brought, took away or changed; `was` is what it was before where it was there. */
+export type ReloadedRule = {
+  readonly id: string;
+  readonly version: number;
+  readonly checksum: string;
+  readonly was: { readonly version: number; readonly checksum: string } | null;
+};
+
+/** All are counted, the first are named, so that the answer fits a frame. */
+export type ReloadedRules = { readonly count: number; readonly rules: readonly ReloadedRule[] };
+
+/** Reply to rules.reload. Where it was not taken, nothing changed, and the problems say why. */
+export type RulesReloadReply = {
+  readonly taken: boolean;
+  /** SHA-256 over the rules that were run before, and over those that are run now. */
+  readonly before: string;
+  readonly after: string;
+  readonly added: ReloadedRules;
+  readonly removed: ReloadedRules;
+  readonly changed: ReloadedRules;
+  readonly unchanged: number;
+  /** Lines with file, place and reason. */
+  readonly problems: { readonly count: number; readonly lines: readonly string[] };
+};
+
+const reloadedRules: z.ZodType<ReloadedRules> = z.object({
+  count,
+  rules: z.array(
+    z.object({
+      id: z.string(),
+      version: z.int(),
+      checksum: z.string(),
+      was: z.object({ version: z.int(), checksum: z.string() }).nullable(),
+    }),
+  ),
+});
+
+export const RulesReloadReplySchema: z.ZodType<RulesReloadReply> = z.object({
+  taken: z.boolean(),
+  before: z.string(),
+  after: z.string(),
+  added: reloadedRules,
+  removed: reloadedRules,
+  changed: reloadedRules,
+  unchanged: count,
+  problems: z.object({ count, lines: z.array(z.string()) }),
+});
+
+/** Reply to rules.override: what holds now. */
+export type RulesOverrideReply = {
+  readonly ruleId: string;
+  /** Null where nothing is decided about the rule any more. */
+  readonly override: OperatorOverride | null;
+  /** What became of the rule; null where there is no such rule now. */
+  readonly state: string | null;
+  readonly severity: Severity | null;
+};
+
+export const OperatorOverrideSchema: z.ZodType<OperatorOverride> = z.object({
+  ruleId: z.string(),
+  enabled: z.boolean().nullable(),
+  severity: z.enum(SEVERITIES).nullable(),
+  reason: z.string(),
+  uid: z.int(),
+  userName: z.string().nullable(),
+  decidedMs: z.int(),
+});
+
+export const RulesOverrideReplySchema: z.ZodType<RulesOverrideReply> = z.object({
+  ruleId: z.string(),
+  override: OperatorOverrideSchema.nullable(),
+  state: z.string().nullable(),
+  severity: z.enum(SEVERITIES).nullable(),
+});

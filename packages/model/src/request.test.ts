@@ -22,6 +22,9 @@ describe('RequestSchema', () => {
     { request: 'audit.queue', event },
     { request: 'rules', offset: 0 },
     { request: 'rules', offset: 2 ** 52 },
+    { request: 'rules.reload' },
+    { request: 'rules.override', ruleId: 'a', decision: { kind: 'severity', severity: 'low' }, reason: 'x'.repeat(500) },
+    { request: 'rules.override', ruleId: 'a', decision: { kind: 'reset' }, reason: 'x' },
   ])('takes %j as it is', (value) => {
     expect(RequestSchema.parse(value)).toEqual(value);
   });
@@ -48,6 +51,11 @@ describe('RequestSchema', () => {
     ['an event with a peer', { request: 'audit.queue', event: { ...event, peer: { uid: 0 } } }],
     ['a negative offset', { request: 'rules', offset: -1 }],
     ['an offset that is text', { request: 'rules', offset: '0' }],
+    ['a decision without a reason', { request: 'rules.override', ruleId: 'a', decision: { kind: 'enable' }, reason: ' ' }],
+    ['a long reason', { request: 'rules.override', ruleId: 'a', decision: { kind: 'enable' }, reason: 'x'.repeat(501) }],
+    ['an unknown decision', { request: 'rules.override', ruleId: 'a', decision: { kind: 'drop' }, reason: 'x' }],
+    ['a severity that is none', { request: 'rules.override', ruleId: 'a', decision: { kind: 'severity', severity: 'x' }, reason: 'x' }],
+    ['a decision about a long id', { request: 'rules.override', ruleId: 'x'.repeat(65), decision: { kind: 'reset' }, reason: 'x' }],
     ['an offset without end', { request: 'rules', offset: Infinity }],
   ])('refuses %s', (_what, value) => {
     expect(accepts(value)).toBe(false);

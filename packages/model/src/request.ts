@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { AUDIT_ACTIONS, type AuditEvent, type LedgerHead } from './audit.ts';
+import { SEVERITIES, type RuleDecision } from './rule.ts';
 
 /** Bytes of JSON in one frame at most. */
 export const MAX_FRAME_BYTES: number = 64 * 1024;
@@ -37,7 +38,11 @@ export type Request =
   /** Says that the file was put back from a backup, and gives the checkpoints from elsewhere that are not in it any more. */
   | { readonly request: 'ledger.restore'; readonly reason: string; readonly notes: readonly string[] }
   /** The agent's rules with their state, RULES_PAGE of them from `offset` on. */
-  | { readonly request: 'rules'; readonly offset: number };
+  | { readonly request: 'rules'; readonly offset: number }
+  /** Has the agent load all rules anew, all of them or none. */
+  | { readonly request: 'rules.reload' }
+  /** Keeps a decision of an operator about a rule, and why it was made. */
+  | { readonly request: 'rules.override'; readonly ruleId: string; readonly decision: RuleDecision; readonly reason: string };
 
 export type Reply<Body = unknown> =
   | { readonly ok: true; readonly body: Body }
@@ -58,6 +63,10 @@ export type RestoreReply = { readonly sequence: number };
 /** Characters of a signed checkpoint at most, and how many of them one request may give. */
 export const MAX_NOTE_LENGTH = 4096;
 export const MAX_NOTES = 8;
+
+/** Characters of a rule's id, and of why something was decided about a rule, at most. */
+export const MAX_RULE_ID_LENGTH = 64;
+export const MAX_REASON_LENGTH = 500;
 
 /** Levels of objects and lists in the data of an entry. What is deeper by thousands nobody could turn into text again. */
 const MAX_DATA_DEPTH = 32;
@@ -93,4 +102,16 @@ export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request',
     notes: z.array(z.string().max(MAX_NOTE_LENGTH)).max(MAX_NOTES),
   }),
   z.strictObject({ request: z.literal('rules'), offset: z.int().min(0) }),
+  z.strictObject({ request: z.literal('rules.reload') }),
+  z.strictObject({
+    request: z.literal('rules.override'),
+    ruleId: z.string().min(1).max(MAX_RULE_ID_LENGTH),
+    decision: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('enable') }),
+      z.strictObject({ kind: z.literal('disable') }),
+      z.strictObject({ kind: z.literal('severity'), severity: z.enum(SEVERITIES) }),
+      z.strictObject({ kind: z.literal('reset') }),
+    ]),
+    reason: z.string().trim().min(1).max(MAX_REASON_LENGTH),
+  }),
 ]);

@@ -25,12 +25,36 @@ export type Rule = {
   readonly dedupKeys: readonly string[];
   /** Id of the rule whose findings with equal values are the same as this one's; left out where only its own are. */
   readonly dedupWith?: string;
+  /** When it is run, as its file has it ('every 5m', 'cron: 0 * * * *'); left out where every scan is looked at. */
+  readonly schedule?: string;
   readonly enabled: boolean;
   readonly source: RuleSource;
   /** File the rule came from. */
   readonly sourcePath: string;
   /** SHA-256 of the file's bytes, hex. */
   readonly checksum: string;
+};
+
+/** What an operator decides about a rule; 'reset' takes back what was decided before. */
+export type RuleDecision =
+  | { readonly kind: 'enable' }
+  | { readonly kind: 'disable' }
+  | { readonly kind: 'severity'; readonly severity: Severity }
+  | { readonly kind: 'reset' };
+
+/** What operators decided about a rule, whatever its file says: it outlives upgrades of the rule, and its absence. */
+export type OperatorOverride = {
+  readonly ruleId: string;
+  /** Null where the rule's own holds. */
+  readonly enabled: boolean | null;
+  readonly severity: Severity | null;
+  /** Why, of the newest decision, and whose it was. */
+  readonly reason: string;
+  readonly uid: number;
+  /** Null where the user has no name here. */
+  readonly userName: string | null;
+  /** Milliseconds since 1970. */
+  readonly decidedMs: number;
 };
 
 /** A place in a rule's SQL; both count from 1. */

@@ -75,6 +75,8 @@ export function answer(context: AnswerContext, request: Request, peer: Peer): An
     }
     case 'audit.queue':
     case 'rules':
+    case 'rules.reload':
+    case 'rules.override':
       throw new SentinelError('ipc.refused', { message: `request ${request.request} is for sentinelagent` });
   }
 }

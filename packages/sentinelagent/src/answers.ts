@@ -4,12 +4,14 @@
  */
 import { SentinelError } from '@sentineld/model/error';
 import { ACTIONS_BY_ROLE } from '@sentineld/model/audit';
-import { RULES_PAGE, type Request } from '@sentineld/model/request';
-import type { RuleResult, Severity } from '@sentineld/model/rule';
+import type { RulesOverrideReply, RulesReloadReply } from '@sentineld/model/reply';
+import { MAX_FRAME_BYTES, RULES_PAGE, type PeerCredentials, type Request } from '@sentineld/model/request';
+import type { OperatorOverride, RuleResult, Severity } from '@sentineld/model/rule';
 import type { Peer } from '@sentineld/runtime/ipc/server';
 import { agentHealth, type AgentHealth, type HealthContext } from './health.ts';
 import type { ProcmondLink } from './procmond-link.ts';
-import { refusalLine, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
+import { overridesWithoutRule, refusalLine, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
+import type { RuleKeeper } from './rule-keeper.ts';
 
 export type RulesPage = {
   readonly total: number;
@@ -17,6 +19,8 @@ export type RulesPage = {
   readonly rules: readonly RuleSummary[];
   /** Files from which no rule could be made, a line each. */
   readonly problems: readonly string[];
+  /** What operators decided about rules that are not there now. */
+  readonly overridesWithoutRule: readonly OperatorOverride[];
 };
 
 export type RuleSummary = {
@@ -39,12 +43,25 @@ export type RuleSummary = {
   readonly resultReason: string | null;
   /** Evaluations since the start, by what they came to. */
   readonly counts: Readonly<Record<RuleResult, number>>;
+  readonly checksum: string;
+  /** When it is run, as its file has it; 'scan' where it says nothing. */
+  readonly schedule: string;
+  /** When it is due next, in milliseconds since 1970: it is run with the first scan from then on. Null where it is not waited for. */
+  readonly nextRunMs: number | null;
+  /** What operators decided about it; null where nobody did. */
+  readonly override: OperatorOverride | null;
+  /** What its file and the configuration say where operators decided otherwise. */
+  readonly loaded: { readonly enabled: boolean; readonly severity: Severity };
+  /** What it cost and found since it was first run, also before this start. */
+  readonly cost: Omit<RuleEntry['cost'], 'ruleId'>;
 };
 
-export type AgentAnswers = HealthContext & { readonly link: ProcmondLink };
+export type AgentAnswers = HealthContext & { readonly link: ProcmondLink; readonly keeper: RuleKeeper };
+
+type Answer = AgentHealth | RulesPage | RulesReloadReply | RulesOverrideReply | Record<string, never>;
 
 /** Answers one permitted request; throws SentinelError for what cannot be done. */
-export function answer(context: AgentAnswers, request: Request, _peer: Peer): AgentHealth | RulesPage | Record<string, never> {
+export function answer(context: AgentAnswers, request: Request, peer: Peer): Answer | Promise<Answer> {
   switch (request.request) {
     case 'health':
       return agentHealth(context, Date.now());
@@ -55,10 +72,14 @@ export function answer(context: AgentAnswers, request: Request, _peer: Peer): Ag
         throw new SentinelError('ipc.refused', { message: `action ${request.event.action} is not for the operators' tool to record` });
       }
       // Kept for the ledger as the agent's word on what it was told, with who told it.
-      context.store.queueAudit({ ...request.event, data: { ...request.event.data, told_by: _peer } });
+      context.store.queueAudit({ ...request.event, data: { ...request.event.data, told_by: peer } });
       void context.link.forwardAudit();
       return {};
     }
+    case 'rules.reload':
+      return context.keeper.reload(knownPeer(peer));
+    case 'rules.override':
+      return context.keeper.override(request.ruleId, request.decision, request.reason, knownPeer(peer));
     case 'audit.append':
     case 'subscribe':
     case 'ledger.checkpoint':
@@ -69,34 +90,77 @@ export function answer(context: AgentAnswers, request: Request, _peer: Peer): Ag
   }
 }
 
-function rulesPage(book: RuleBook, offset: number): RulesPage {
-  const rules = book.entries.slice(offset, offset + RULES_PAGE).map((entry): RuleSummary => {
-    const { rule } = entry;
-    return {
-      id: rule.id,
-      name: rule.name,
-      severity: rule.severity,
-      version: rule.version,
-      source: rule.source,
-      path: rule.sourcePath,
-      attack: rule.attack,
-      state: entry.state,
-      reason: reasonOf(entry),
-      runs: entry.runs,
-      hits: entry.hits,
-      lastMs: entry.lastMs,
-      lastOutcome: entry.lastOutcome,
-      result: entry.result,
-      resultSinceMs: entry.resultSinceMs,
-      resultReason: entry.resultReason,
-      counts: entry.counts,
-    };
+/** A change of the rules is somebody's; where nobody can say whose, there is none. */
+function knownPeer({ credentials }: Peer): PeerCredentials {
+  if (credentials !== null) return credentials;
+  throw new SentinelError('native.unavailable', {
+    message: 'who asks cannot be told on this platform, so no rules are changed for others',
   });
+}
+
+/** Bytes of a page at most, which leaves room for the rest of the frame. */
+const PAGE_BYTES = (MAX_FRAME_BYTES * 3) / 4;
+/** Of what stands on the first page beside the rules. */
+const MOST_BESIDE = 25;
+const MOST_CHARACTERS = 300;
+
+/** As many rules as fit one frame, one at least. */
+function rulesPage(book: RuleBook, offset: number): RulesPage {
+  const isFirst = offset === 0;
+  const beside = {
+    problems: isFirst ? book.problems.slice(0, MOST_BESIDE).map(problemLine) : [],
+    overridesWithoutRule: isFirst ? overridesWithoutRule(book).slice(0, MOST_BESIDE).map(shortened) : [],
+  };
+  let left = PAGE_BYTES - Buffer.byteLength(JSON.stringify(beside));
+  const rules: RuleSummary[] = [];
+  for (const entry of book.entries.slice(offset, offset + RULES_PAGE)) {
+    const summary = summaryOf(entry);
+    left -= Buffer.byteLength(JSON.stringify(summary));
+    if (left < 0 && rules.length > 0) break;
+    rules.push(summary);
+  }
+  return { total: book.entries.length, offset, rules, ...beside };
+}
+
+function problemLine({ file, line, message }: RuleBook['problems'][number]): string {
+  return cut(`${file}:${line ?? 1}: ${message}`);
+}
+
+function shortened(override: OperatorOverride): OperatorOverride {
+  return { ...override, reason: cut(override.reason) };
+}
+
+function cut(text: string): string {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
+}
+
+function summaryOf(entry: RuleEntry): RuleSummary {
+  const { rule, loaded } = entry;
+  const { ruleId: _, ...cost } = entry.cost;
   return {
-    total: book.entries.length,
-    offset,
-    rules,
-    problems: book.problems.slice(0, RULES_PAGE).map(({ file, line, message }) => `${file}:${line ?? 1}: ${message}`),
+    id: rule.id,
+    name: rule.name,
+    severity: rule.severity,
+    version: rule.version,
+    source: rule.source,
+    path: rule.sourcePath,
+    attack: rule.attack,
+    state: entry.state,
+    reason: reasonOf(entry),
+    runs: entry.runs,
+    hits: entry.hits,
+    lastMs: entry.lastMs,
+    lastOutcome: entry.lastOutcome,
+    result: entry.result,
+    resultSinceMs: entry.resultSinceMs,
+    resultReason: entry.resultReason,
+    counts: entry.counts,
+    checksum: rule.checksum,
+    schedule: entry.timetable.schedule,
+    nextRunMs: entry.state === 'active' ? entry.timetable.nextMs({ monotonicMs: performance.now(), wallMs: Date.now() }) : null,
+    override: entry.override,
+    loaded: { enabled: loaded.enabled, severity: loaded.severity },
+    cost,
   };
 }
 

@@ -7,6 +7,7 @@ import type { ScanCompleted } from '@sentineld/model/scan';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
 import { silentLogger } from '@sentineld/runtime/log/logger';
 import { describe, expect, it } from 'vitest';
+import { createTimetable } from './detect/timetable.ts';
 import { createDetection } from './detection.ts';
 import { ruleSetHash, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
 
@@ -22,7 +23,8 @@ const NOTHING: RuleOutcome = { outcome: 'ok', scanId: 3, rows: [], processes: []
 function detection(queueAudit: (event: AuditEvent) => void = () => undefined, state: RuleState = 'active') {
   const time = { nowMs: 100_000 };
   const answer = Promise.withResolvers<RuleOutcome>();
-  const entry = { rule: { id: 'a', sql: '', version: 1, checksum: 'c0' }, state, reads: [], seen: null, result: null };
+  const rule = { id: 'a', sql: '', version: 1, checksum: 'c0' };
+  const entry = { rule, state, reads: [], seen: null, result: null, timetable: createTimetable() };
   const book = { entries: [entry], problems: [], active: () => [entry], recordRun: () => [], validate: async () => [] };
   const detecting = createDetection({
     config: { ...DEFAULTS, detection: { ...DEFAULTS.detection, deadline: 2_000 } },
@@ -101,5 +103,28 @@ describe('createDetection', () => {
     await detecting.onConnected({ ...PROCMOND, lastScan: SCAN });
     await expect.poll(() => detecting.state().lastCycle).toMatchObject({ scanId: 3 });
     expect(detecting.state()).toMatchObject({ skippedScans: 0, lastCycle: { rules: 1 } });
+  });
+});
+
+describe('work on the set of rules', () => {
+  it('is done one piece at a time, whatever became of the one before, and between two cycles', async () => {
+    const { detecting, answer } = detection();
+    const order: string[] = [];
+    const first = detecting.exclusively(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      order.push('first');
+      throw new Error('failed');
+    });
+    const second = detecting.exclusively(async () => order.push('second'));
+    await expect(first).rejects.toThrow('failed');
+    await second;
+    expect(order).toEqual(['first', 'second']);
+    expect(await detecting.between(() => 'at once')).toBe('at once');
+    await expect(detecting.between(() => JSON.parse('{'))).rejects.toThrow(SyntaxError);
+    await detecting.onConnected(PROCMOND);
+    detecting.onScan(SCAN);
+    const waiting = detecting.between(() => detecting.state().lastCycle?.scanId);
+    answer.resolve(NOTHING);
+    expect(await waiting).toBe(3);
   });
 });

@@ -35,6 +35,10 @@ export type Detection = {
   /** The link is made with the two functions above, and needed only once a cycle ends. */
   readonly attach: (link: Pick<ProcmondLink, 'forwardAudit' | 'state'>) => void;
   readonly state: () => DetectionState;
+  /** Does one piece of work on the set of rules at a time. */
+  readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  /** Does something while no cycle runs. */
+  readonly between: ScanQueue['between'];
   /** Takes no more scans and waits for the cycle that runs. */
   readonly stop: ScanQueue['stop'];
 };
@@ -63,6 +67,7 @@ export function createDetection(options: DetectionOptions): Detection {
       log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed');
     }),
   );
+  const exclusively = oneAtATime();
   const onScan = (scan: ScanCompleted): void => {
     told.heardMs = nowMs();
     // Before procmond has said whose scans these are nothing is known to compare them with; it then names the newest.
@@ -72,7 +77,9 @@ export function createDetection(options: DetectionOptions): Detection {
     onScan,
     onConnected: async ({ hostId, intervalMs, lastScan }) => {
       Object.assign(told, { hostId, intervalMs, heardMs: nowMs() });
-      if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
+      await exclusively(async () => {
+        if (book.entries.some((entry) => entry.state === 'unverified')) await validateRules(options);
+      });
       if (lastScan !== null) queue.offer(lastScan);
     },
     attach: (to) => {
@@ -87,7 +94,19 @@ export function createDetection(options: DetectionOptions): Detection {
       unansweredMs: executor.unansweredMs(),
       longestAnswerMs: options.config.detection.deadline + SPARE_ANSWER_MS,
     }),
+    exclusively,
+    between: queue.between,
     stop: queue.stop,
+  };
+}
+
+/** Each piece of work begins when the one before has ended, well or not. */
+function oneAtATime(): Detection['exclusively'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }
 

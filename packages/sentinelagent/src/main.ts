@@ -24,7 +24,7 @@ Options:
   --supervised       stop when the parent process ends
 
 As root the agent makes its directories, then becomes an unprivileged user
-without any capability.
+without any capability. A SIGHUP has it load all rules anew, all or nothing.
 Exit status: 0 fine, 2 usage, 3 configuration, 4 store or environment, 70 bug.
 `;
 

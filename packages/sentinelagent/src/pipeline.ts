@@ -8,11 +8,14 @@ import type { AuditEvent } from '@sentineld/model/audit';
 import type { RuleResult } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { Logger } from '@sentineld/runtime/log/logger';
-import type { AgentWriter, FindingContext, RuleProgress } from '@sentineld/store/agent/writer';
+import type { AgentWriter, FindingContext, RuleCost, RuleProgress } from '@sentineld/store/agent/writer';
 import { findingsOf } from './decide/findings.ts';
 import type { Deliverer } from './deliver/deliver.ts';
 import { createEvaluator, type Evaluation } from './detect/evaluate-rule.ts';
+import { isFarBehind, storedEvents, type StoredEvents } from './detect/event-window.ts';
+import type { Clocks } from './detect/timetable.ts';
 import { progressOf, type RuleBook, type RuleEntry } from './rule-book.ts';
 
 export type PipelineOptions = {
@@ -23,6 +26,8 @@ export type PipelineOptions = {
   readonly context: FindingContext;
   readonly log: Logger;
   readonly clock: () => number;
+  /** Milliseconds of a clock that nobody sets; that of the process where it is left out. */
+  readonly nowMs?: () => number;
 };
 
 export type Cycle = {
@@ -30,6 +35,8 @@ export type Cycle = {
   readonly correlationId: string;
   readonly timestampMs: number;
   readonly rules: number;
+  /** Active rules that were not run because their schedule did not say so. */
+  readonly notDue: number;
   /** Rules by what they came to; the four make up `rules`. */
   readonly matched: number;
   readonly noMatch: number;
@@ -56,20 +63,29 @@ const COUNT_BY_RESULT: Readonly<Record<RuleResult, 'matched' | 'noMatch' | 'inco
 /** Runs every active rule over one scan. */
 export async function runCycle(options: PipelineOptions, scan: ScanCompleted): Promise<Cycle> {
   const startedMs = performance.now();
-  const counts = { rules: 0, matched: 0, noMatch: 0, incomplete: 0, failed: 0, alerts: 0, suppressed: 0 };
+  const counts = { rules: 0, notDue: 0, matched: 0, noMatch: 0, incomplete: 0, failed: 0, alerts: 0, suppressed: 0 };
   const details: unknown[] = [];
   const progress: RuleProgress[] = [];
+  const costs: RuleCost[] = [];
   const evaluate = createEvaluator(options.executor, scan, options.context.hostId);
+  const isUrgent = urgentRules(options);
   for (const entry of options.book.active()) {
+    if (!entry.timetable.isDue(clocksOf(options)) && !(await isUrgent(entry))) {
+      counts.notDue++;
+      continue;
+    }
     const before = progressOf(entry);
     const evaluation = await evaluate(entry);
     const recorded = concludeRule(options, entry, evaluation, scan);
+    // What is not the rule's fault is tried again with the next scan.
+    if (evaluation.outcome.outcome !== 'failed') entry.timetable.ran(clocksOf(options));
     counts.rules++;
     counts.alerts += recorded.alerts;
     counts.suppressed += recorded.suppressed;
     counts[COUNT_BY_RESULT[evaluation.result]]++;
     const after = progressOf(entry);
     if (after !== null && JSON.stringify(after) !== JSON.stringify(before)) progress.push(after);
+    costs.push(entry.cost);
     details.push([entry.rule.id, entry.rule.version, evaluation.result, rowsOf(evaluation)]);
     // Not awaited: a slow sink does not hold up the next rule.
     if (recorded.alerts > 0)
@@ -79,9 +95,23 @@ export async function runCycle(options: PipelineOptions, scan: ScanCompleted): P
   const { scanId, correlationId, events } = scan;
   const lost = { eventsLost: events.lost + events.dropped, eventOverruns: events.overruns };
   const cycle: Cycle = { scanId, correlationId, timestampMs: options.clock(), ...counts, ...lost, durationMs };
-  options.store.concludeCycle(cycleEvidence(cycle, details), progress);
+  options.store.concludeCycle(cycleEvidence(cycle, details), progress, costs);
   options.log.info({ ...cycle }, 'cycle.completed');
   return cycle;
+}
+
+function clocksOf({ clock, nowMs }: PipelineOptions): Clocks {
+  return { monotonicMs: nowMs?.() ?? performance.now(), wallMs: clock() };
+}
+
+/**
+ * For the rules of one cycle that are not due. A rule over events is run all the same where it would otherwise lose some:
+ * it looks at so many at once, and no more.
+ */
+function urgentRules(options: PipelineOptions): (entry: RuleEntry) => Promise<boolean> {
+  let stored: Promise<StoredEvents> | null = null;
+  return async ({ reads, seen }) =>
+    reads.includes(EVENTS_TABLE) && isFarBehind(seen, await (stored ??= storedEvents(options.executor)), options.context.hostId);
 }
 
 function rowsOf({ outcome }: Evaluation): number | null {
@@ -144,6 +174,7 @@ function cycleEvidence(cycle: Cycle, details: readonly unknown[]): AuditEvent {
       scan_id: cycle.scanId,
       correlation_id: cycle.correlationId,
       rules: cycle.rules,
+      not_due: cycle.notDue,
       matched: cycle.matched,
       no_match: cycle.noMatch,
       incomplete: cycle.incomplete,

@@ -4,48 +4,26 @@
  */
 import { createHash } from 'node:crypto';
 import type { AuditEvent } from '@sentineld/model/audit';
-import type { Refusal, Rule, RuleOutcome, RuleResult } from '@sentineld/model/rule';
-import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
-import { formatLoadProblem, type LoadProblem } from '@sentineld/detection/rules/load-problem';
+import type { OperatorOverride, Refusal, Rule, RuleOutcome } from '@sentineld/model/rule';
+import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
 import { loadRules, type LoadOptions } from '@sentineld/detection/rules/load';
-import { placeInFile, type LoadedRule } from '@sentineld/detection/rules/rule-document';
+import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
-import type { RuleProgress, SeenEvents } from '@sentineld/store/agent/writer';
+import type { RuleCost, RuleProgress } from '@sentineld/store/agent/writer';
 import type { Evaluation } from './detect/evaluate-rule.ts';
+import { entryOf, judgeEntry, placeOfRefusal, refusalLine, type RuleEntry, type RuleState } from './rule-entry.ts';
+
+export { refusalLine, type RuleEntry, type RuleState };
 
 /** A rule that overran this often in a row is not run again until the agent starts anew. */
 const OVERRUNS_UNTIL_QUARANTINE = 2;
 
-export type RuleState = 'unverified' | 'active' | 'disabled' | 'refused' | 'quarantined';
-
-export type RuleEntry = {
-  readonly rule: LoadedRule;
-  state: RuleState;
-  /** Why it is refused or quarantined. */
-  refusal: Refusal | null;
-  runs: number;
-  hits: number;
-  overruns: number;
-  lastOutcome: RuleOutcome['outcome'] | null;
-  lastMs: number | null;
-  /** Tables that its statement reads; known once it was looked at. */
-  reads: readonly string[];
-  /** What the newest evaluation came to, perhaps before this start; null before the first. */
-  result: RuleResult | null;
-  /** Since when every evaluation came to this, in milliseconds since 1970. */
-  resultSinceMs: number | null;
-  /** Why it was incomplete or failed. */
-  resultReason: string | null;
-  /** Evaluations since the start, by what they came to. */
-  readonly counts: Record<RuleResult, number>;
-  /** Up to where it has seen; null before the first evaluation. */
-  seen: SeenEvents | null;
-};
-
 export type RuleBook = {
   readonly entries: readonly RuleEntry[];
   readonly problems: readonly LoadProblem[];
+  /** What operators decided, also about rules that are not there now. */
+  readonly overrides: readonly OperatorOverride[];
   /** Rules to run, those that took longest the last time at the end, so that a slow one delays no other. */
   readonly active: () => readonly RuleEntry[];
   /** Has every enabled rule looked at; returns what the ledger should know of those that were refused. */
@@ -53,56 +31,83 @@ export type RuleBook = {
   /** Counts a run; returns what the ledger should know where the rule was set aside because of it. */
   readonly recordRun: (entry: RuleEntry, evaluation: Evaluation, nowMs: number) => readonly AuditEvent[];
   /** Takes up what an earlier run of the agent stored. */
-  readonly restore: (progress: readonly RuleProgress[]) => void;
+  readonly restore: (progress: readonly RuleProgress[], costs?: readonly RuleCost[]) => void;
+  /** Puts another set of rules in the place of this one. */
+  readonly replace: (set: RuleSet) => void;
 };
 
-export function createRuleBook(options: LoadOptions): RuleBook {
-  const { rules, problems } = loadRules(options);
-  const entries: readonly RuleEntry[] = rules.map((rule) => ({
-    rule,
-    state: rule.enabled ? 'unverified' : 'disabled',
-    refusal: null,
-    runs: 0,
-    hits: 0,
-    overruns: 0,
-    lastOutcome: null,
-    lastMs: null,
-    reads: [],
-    result: null,
-    resultSinceMs: null,
-    resultReason: null,
-    counts: { matched: 0, no_match: 0, incomplete: 0, failed: 0 },
-    seen: null,
-  }));
+export type RuleSet = Pick<RuleBook, 'entries' | 'problems' | 'overrides'>;
+
+/** Loads the rules, with what operators decided about them. */
+export function createRuleBook(options: LoadOptions, overrides: readonly OperatorOverride[] = []): RuleBook {
+  let set = loadRuleSet(options, overrides);
   return {
-    entries,
-    problems,
-    active: () => entries.filter((entry) => entry.state === 'active').toSorted((a, b) => (a.lastMs ?? 0) - (b.lastMs ?? 0)),
+    get entries() {
+      return set.entries;
+    },
+    get problems() {
+      return set.problems;
+    },
+    get overrides() {
+      return set.overrides;
+    },
+    active: () => activeOf(set.entries).toSorted((a, b) => (a.lastMs ?? 0) - (b.lastMs ?? 0)),
     validate: async (executor) => {
-      const rejections: AuditEvent[] = [];
-      for (const entry of entries) {
-        if (entry.state !== 'unverified') continue;
-        const judged = await judge(entry.rule, executor);
-        entry.refusal = judged.refusal;
-        entry.reads = judged.tables;
-        entry.state = entry.refusal === null ? 'active' : 'refused';
-        if (entry.refusal !== null) rejections.push(rejection(entry.rule, entry.refusal, 'refused'));
-      }
-      return rejections;
+      const waiting = set.entries.filter((entry) => entry.state === 'unverified');
+      for (const entry of waiting) await judgeEntry(entry, executor);
+      return waiting.flatMap(({ rule, refusal }) => (refusal === null ? [] : [rejection(rule, refusal, 'refused')]));
     },
     recordRun: (entry, evaluation, nowMs) => {
       if (entry.result !== evaluation.result) entry.resultSinceMs = nowMs;
       entry.result = evaluation.result;
       entry.resultReason = evaluation.reason;
       entry.counts[evaluation.result]++;
+      entry.cost = costAfter(entry.cost, evaluation.outcome, nowMs);
       return countRun(entry, evaluation.outcome);
     },
-    restore: (progress) => {
+    restore: (progress, costs = []) => {
+      const entries = new Map(set.entries.map((entry) => [entry.rule.id, entry]));
       for (const { ruleId, result, sinceMs, reason, seen } of progress) {
-        const entry = entries.find(({ rule }) => rule.id === ruleId);
+        const entry = entries.get(ruleId);
         if (entry !== undefined) Object.assign(entry, { result, resultSinceMs: sinceMs, resultReason: reason, seen });
       }
+      for (const cost of costs) Object.assign(entries.get(cost.ruleId) ?? {}, { cost });
     },
+    replace: (next) => {
+      set = next;
+    },
+  };
+}
+
+/** What the files hold now, with what operators decided; nothing of it was looked at yet. */
+export function loadRuleSet(options: LoadOptions, overrides: readonly OperatorOverride[]): RuleSet {
+  const { rules, problems } = loadRules(options);
+  const byId = new Map(overrides.map((override) => [override.ruleId, override]));
+  return { entries: rules.map((rule) => entryOf(rule, byId.get(rule.id) ?? null)), problems, overrides };
+}
+
+function activeOf(entries: readonly RuleEntry[]): readonly RuleEntry[] {
+  return entries.filter((entry) => entry.state === 'active');
+}
+
+/** What operators decided about rules that are not there now. */
+export function overridesWithoutRule({ entries, overrides }: Pick<RuleSet, 'entries' | 'overrides'>): readonly OperatorOverride[] {
+  const ids = new Set(entries.map(({ rule }) => rule.id));
+  return overrides.filter(({ ruleId }) => !ids.has(ruleId));
+}
+
+function costAfter(cost: RuleCost, outcome: RuleOutcome, nowMs: number): RuleCost {
+  const rows = outcome.outcome === 'ok' ? outcome.rows.length : 0;
+  const isOverrun = outcome.outcome === 'timeout' || outcome.outcome === 'memory';
+  return {
+    ruleId: cost.ruleId,
+    runs: cost.runs + 1,
+    rows: cost.rows + rows,
+    hits: cost.hits + (rows > 0 ? 1 : 0),
+    totalMs: cost.totalMs + outcome.durationMs,
+    worstMs: Math.max(cost.worstMs, outcome.durationMs),
+    overruns: cost.overruns + (isOverrun ? 1 : 0),
+    lastRunMs: nowMs,
   };
 }
 
@@ -126,18 +131,6 @@ function countRun(entry: RuleEntry, outcome: RuleOutcome): readonly AuditEvent[]
   return [rejection(entry.rule, refusal, entry.state)];
 }
 
-type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[] };
-
-async function judge(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Judged> {
-  const first = await executor.validate(rule.sql);
-  // On a host that is short of time the first look at a harmless statement may take too long.
-  const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
-  if (!validation.ok) return { refusal: validation.refusal, tables: [] };
-  const problem = checkDedupKeys(rule, validation.columns);
-  const refusal = problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
-  return { refusal, tables: validation.tables };
-}
-
 /** What is stored of a rule that ran: of events it says up to where it has seen them, of others there is nothing to say. */
 export function progressOf({ rule, result, resultSinceMs, resultReason, reads, seen }: RuleEntry): RuleProgress | null {
   if (result === null) return null;
@@ -147,7 +140,7 @@ export function progressOf({ rule, result, resultSinceMs, resultReason, reads, s
 
 /** What the ledger keeps of a rule that was refused or stopped. */
 function rejection(rule: LoadedRule, refusal: Refusal, what: 'refused' | 'stopped' | RuleState): AuditEvent {
-  const place = placeInFile(rule, refusal.position);
+  const place = placeOfRefusal(rule, refusal);
   return {
     action: 'rule_rejected',
     data: {
@@ -157,7 +150,7 @@ function rejection(rule: LoadedRule, refusal: Refusal, what: 'refused' | 'stoppe
       code: refusal.code,
       reason: refusal.message,
       sql_position: refusal.position,
-      file: rule.sourcePath,
+      file: place.file,
       line: place.line,
       column: place.column,
       checksum: rule.checksum,
@@ -181,28 +174,22 @@ export function fileRejection(problem: LoadProblem): AuditEvent {
   };
 }
 
-/** One line for people: where in which file, and why. */
-export function refusalLine(entry: RuleEntry): string {
-  if (entry.refusal === null) return '';
-  const { rule, refusal } = entry;
-  const place = placeInFile(rule, refusal.position);
-  return formatLoadProblem({
-    file: rule.sourcePath,
-    line: place.line,
-    column: place.column,
-    ruleId: rule.id,
-    message: `rule ${rule.id} ${entry.state}: ${refusal.message}`,
-    hint: '',
-  });
-}
-
 /** SHA-256, hex, over the rules that are run: id, version and checksum of each in a line, in the order of their ids. */
 export function ruleSetHash(book: Pick<RuleBook, 'active'>): string {
-  const lines = book.active().map(({ rule }) => `${rule.id}@${rule.version} ${rule.checksum}\n`);
+  return activeHash(book.active());
+}
+
+/** The same of a set that is not the book's yet. */
+export function entriesHash(entries: readonly RuleEntry[]): string {
+  return activeHash(activeOf(entries));
+}
+
+function activeHash(active: readonly RuleEntry[]): string {
+  const lines = active.map(({ rule }) => `${rule.id}@${rule.version} ${rule.checksum}\n`);
   return createHash('sha256').update(lines.toSorted().join('')).digest('hex');
 }
 
 /** Plain rules, as they are stored. */
-export function rulesOf(book: RuleBook): readonly Rule[] {
+export function rulesOf(book: Pick<RuleBook, 'entries'>): readonly Rule[] {
   return book.entries.map((entry) => entry.rule);
 }

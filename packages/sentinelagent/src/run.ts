@@ -8,15 +8,17 @@ import { join } from 'node:path';
 import type { AuditEvent } from '@sentineld/model/audit';
 import { messageOf } from '@sentineld/model/error';
 import type { Request } from '@sentineld/model/request';
+import type { LoadOptions as RuleFiles } from '@sentineld/detection/rules/load';
 import { startExecutor, type ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { Config } from '@sentineld/runtime/config/config';
-import { loadConfig, type LoadOptions } from '@sentineld/runtime/config/load';
+import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
 import { statePaths, type StatePaths } from '@sentineld/runtime/config/state-dir';
 import { peerCredentialsReader } from '@sentineld/runtime/ipc/peer-credentials';
 import { createRefusalLog, type RefusalLog } from '@sentineld/runtime/ipc/refusal-log';
 import { serveSocket, type SocketServer } from '@sentineld/runtime/ipc/server';
 import { confine, notifyServiceManager } from '@sentineld/runtime/lifecycle/confine';
 import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
+import type { PrivilegeProof } from '@sentineld/runtime/lifecycle/privileges';
 import { listenForStop } from '@sentineld/runtime/lifecycle/shutdown';
 import { takeStateLock, type StateLock } from '@sentineld/runtime/lifecycle/state-lock';
 import { createLogger, type Logger } from '@sentineld/runtime/log/logger';
@@ -30,8 +32,11 @@ import type { OpenSink } from './deliver/sink.ts';
 import { SINKS } from './deliver/sinks/registry.ts';
 import { startProcmondLink, type ProcmondLink } from './procmond-link.ts';
 import { createDetection, type Detection } from './detection.ts';
-import { createRuleBook, fileRejection, rulesOf } from './rule-book.ts';
+import { reloadOnSignal } from './reload-on-signal.ts';
+import { createRuleBook, fileRejection, overridesWithoutRule, rulesOf } from './rule-book.ts';
+import { createRuleKeeper } from './rule-keeper.ts';
 import { settlePrivileges } from './settle-privileges.ts';
+import { userName } from './user-name.ts';
 
 export type RunOptions = LoadOptions & {
   /** Stop when the process that started this one is gone. */
@@ -50,20 +55,14 @@ export async function run(options: RunOptions): Promise<void> {
   const executor = startConfinedExecutor(config, paths, log);
   const unconfined = confine({ socketFamilies: 'unix_and_ip', exec: false, writeFiles: true, signalOthers: false });
   const store = openAgentWriter({ path: paths.agentDb, clock: Date.now });
-  const book = createRuleBook({
-    builtinDirectory: builtinRules(),
-    directories: config.detection.rules_dirs,
-    overrides: Object.fromEntries(config.detection.disabled_rules.map((id) => [id, { enabled: false }])),
-  });
+  const load = ruleFiles(config);
+  const book = createRuleBook(load, store.ruleOverrides());
   // First, because it reads most of what there is: a damaged file is left as it was found.
   store.saveRules(rulesOf(book));
-  book.restore(store.ruleProgress());
-  store.queueAudit({
-    action: 'start',
-    data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
-  });
-  store.queueAudit({ action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } });
+  book.restore(store.ruleProgress(), store.ruleCosts());
+  for (const event of startEvidence(loaded, proof, unconfined)) store.queueAudit(event);
   for (const problem of book.problems) store.queueAudit(fileRejection(problem));
+  for (const { ruleId } of overridesWithoutRule(book)) log.warn({ ruleId }, 'rules.override_without_rule');
   const sinks = new Map(
     SINKS.filter((sink) => sink.isEnabled(config)).map((sink): [string, OpenSink] => [sink.name, sink.open(config, paths)]),
   );
@@ -88,12 +87,25 @@ export async function run(options: RunOptions): Promise<void> {
     onScan: detection.onScan,
   });
   detection.attach(link);
+  const onRecorded = (): void => void link.forwardAudit();
+  const keeper = createRuleKeeper({
+    load,
+    book,
+    store,
+    executor: executor.client,
+    detection,
+    log,
+    userName,
+    clock: Date.now,
+    onRecorded,
+  });
   const answers: AgentAnswers = {
     version: VERSION,
     startedMs: Date.now(),
     book,
     store,
     link,
+    keeper,
     deliverer,
     detection: detection.state,
     freeBytes: () => freeBytesAt(paths.agentDir),
@@ -107,10 +119,34 @@ export async function run(options: RunOptions): Promise<void> {
   const server = await openSocket(paths, answers, refusals);
   const daemon: Daemon = { log, lock, store, link, server, refusals, detection, deliverer, executor: executor.client, sinks };
   void executor.client.closed.then((reason) => finish(daemon, `executor: ${reason}`, 4));
-  listenForStop({ watchParent: options.supervised, onStop: (reason) => void finish(daemon, reason, 0) });
+  listenForStop({
+    watchParent: options.supervised,
+    onHangup: reloadOnSignal(keeper, log),
+    onStop: (reason) => void finish(daemon, reason, 0),
+  });
   setInterval(() => retryStore(store), STORE_RETRY_MS).unref();
   await deliverer.drain().catch((cause: unknown) => log.error({ error: messageOf(cause) }, 'delivery.failed'));
   notifyServiceManager('READY=1');
+}
+
+/** What was started, with which configuration, and what it may do. */
+function startEvidence(loaded: LoadedConfig, proof: PrivilegeProof, unconfined: string | null): readonly AuditEvent[] {
+  return [
+    {
+      action: 'start',
+      data: { version: VERSION, pid: process.pid, boot_id: bootId(), config_hash: loaded.hash, config_files: loaded.files },
+    },
+    { action: 'privilege_drop', data: { ...proof, seccomp: unconfined === null, unconfined } },
+  ];
+}
+
+/** Where the rules come from, and what the configuration changes about them. */
+function ruleFiles({ detection }: Config): RuleFiles {
+  return {
+    builtinDirectory: builtinRules(),
+    directories: detection.rules_dirs,
+    overrides: Object.fromEntries(detection.disabled_rules.map((id) => [id, { enabled: false }])),
+  };
 }
 
 /** How often it is looked whether a store that failed can be written again. */
@@ -163,7 +199,7 @@ async function openSocket(paths: StatePaths, answers: AgentAnswers, refusals: Re
   return serveSocket({
     path: paths.agentSocket,
     role: 'sentinelcli',
-    permitted: new Set<Request['request']>(['health', 'rules', 'audit.queue']),
+    permitted: new Set<Request['request']>(['health', 'rules', 'rules.reload', 'rules.override', 'audit.queue']),
     credentialsOf: peerCredentialsReader(),
     admits: () => true,
     answer: async (request, peer) => answer(answers, request, peer),

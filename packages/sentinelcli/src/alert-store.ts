@@ -3,6 +3,7 @@
  * became of the event store. Rows were written by the agent, but what is in them came from the host.
  */
 import type { Alert } from '@sentineld/model/alert';
+import { SentinelError } from '@sentineld/model/error';
 import { SEVERITIES, type AffectedProcess, type ResultRow, type Severity, type SqlValue } from '@sentineld/model/rule';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
 import { AGENT_SCHEMA, AGENT_VIEWS } from '@sentineld/store/agent/readable';
@@ -63,7 +64,25 @@ export function listAlerts(reader: Reader, filter: AlertFilter): readonly Stored
   return rows.map(alertOf);
 }
 
-export function findAlert(
+/** Those that were raised after the alert of this number, oldest first. */
+export function alertsAfter(
+  reader: Reader,
+  id: number,
+  { severities, ruleId, limit }: Omit<AlertFilter, 'sinceMs'>,
+): readonly StoredAlert[] {
+  const rows = reader.internal(
+    `SELECT * FROM temp.alerts WHERE id > ?1 AND severity IN (SELECT value FROM json_each(?2)) AND (?3 IS NULL OR rule_id = ?3) ORDER BY id LIMIT ?4`,
+    [id, JSON.stringify(severities), ruleId, limit],
+  );
+  return rows.map(alertOf);
+}
+
+/** Number of the newest alert; 0 where there is none. */
+export function newestAlert(reader: Reader): number {
+  return numberOf(reader.internal('SELECT max(id) AS id FROM temp.alerts')[0]?.['id']);
+}
+
+function findAlert(
   reader: Reader,
   id: number | 'newest',
 ): { readonly alert: StoredAlert; readonly deliveries: readonly StoredDelivery[] } | null {
@@ -75,6 +94,44 @@ export function findAlert(
   const alert = alertOf(row);
   const deliveries = reader.internal('SELECT * FROM temp.alert_deliveries WHERE alert_id = ?1 ORDER BY id', [alert.id]);
   return { alert, deliveries: deliveries.map(deliveryOf) };
+}
+
+/** The alert that a word of the command line names: its number, or newest. Throws 'usage.invalid' where there is none. */
+export function requireAlert(
+  paths: StatePaths,
+  word: string,
+): { readonly alert: StoredAlert; readonly deliveries: readonly StoredDelivery[] } {
+  if (word !== 'newest' && !/^\d{1,15}$/.test(word))
+    throw new SentinelError('usage.invalid', {
+      message: `"${word}" names no alert`,
+      why: 'an alert is named by its number, or by the word newest',
+      hint: 'sentinelcli alerts list shows the numbers',
+    });
+  const found = withAgentReader(paths, (reader) => findAlert(reader, word === 'newest' ? word : Number(word)));
+  if (found !== null) return found;
+  throw new SentinelError('usage.invalid', {
+    message: word === 'newest' ? 'there is no alert yet' : `there is no alert ${word}`,
+    why: word === 'newest' ? 'no rule has matched since the state directory was made' : 'no alert of this number was raised here',
+    hint: 'sentinelcli alerts list shows those there are',
+  });
+}
+
+/** The text of a rule as it is loaded now, or was last; null where it is not known any more. */
+export function findRuleText(reader: Reader, ruleId: string): { readonly version: number; readonly sql: string } | null {
+  const [row] = reader.internal('SELECT version, sql_query FROM temp.detection_rules WHERE id = ?1', [ruleId]);
+  return row === undefined ? null : { version: numberOf(row['version']), sql: textOf(row['sql_query']) };
+}
+
+/** Alerts of the same rule that were raised before, newest first, as many as the limit; and how many there are. */
+export function alertsBefore(
+  reader: Reader,
+  alert: Alert,
+  limit: number,
+): { readonly count: number; readonly newest: readonly StoredAlert[] } {
+  const where = 'FROM temp.alerts WHERE rule_id = ?1 AND id < ?2';
+  const [counted] = reader.internal(`SELECT count(*) AS n ${where}`, [alert.ruleId, alert.id]);
+  const rows = reader.internal(`SELECT * ${where} ORDER BY id DESC LIMIT ?3`, [alert.ruleId, alert.id, limit]);
+  return { count: numberOf(counted?.['n']), newest: rows.map(alertOf) };
 }
 
 /** How many alerts of each severity were raised since then. */

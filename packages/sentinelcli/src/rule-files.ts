@@ -8,8 +8,8 @@ import { SentinelError, reasonOf } from '@sentineld/model/error';
 import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
 import { loadRules } from '@sentineld/detection/rules/load';
 import { readRuleDirectory } from '@sentineld/detection/rules/read-rule-directory';
-import { MAX_RULE_FILE_BYTES, readRuleFile } from '@sentineld/detection/rules/read-rule-file';
-import { parseRule, type LoadedRule } from '@sentineld/detection/rules/rule-document';
+import { readRule } from '@sentineld/detection/rules/read-rule';
+import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { Config } from '@sentineld/runtime/config/config';
 import { builtinRulesDirectory } from './installation.ts';
 
@@ -24,12 +24,14 @@ export function configuredRules(config: Config): RuleFiles {
 /** What the paths hold; where none is given, the rules of a folder that is shipped. */
 export function namedRules(paths: readonly string[], builtinDirectory: string = builtinRulesDirectory()): RuleFiles {
   if (paths.length === 0) return loadRules({ builtinDirectory, directories: [] });
-  const read = paths.map((path) => (isDirectory(path) ? readRuleDirectory(resolve(path), 'file', 'configured') : readRule(resolve(path))));
+  const read = paths.map((path) =>
+    isDirectory(path) ? readRuleDirectory(resolve(path), 'file', 'configured') : readNamedRule(resolve(path)),
+  );
   return { rules: read.flatMap(({ rules }) => rules), problems: read.flatMap(({ problems }) => problems) };
 }
 
 /** Throws 'usage.invalid' for what is not there or may not be read: what was named is then not what was meant. */
-function isDirectory(path: string): boolean {
+export function isDirectory(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);
     return statSync(path).isDirectory();
@@ -43,9 +45,7 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function readRule(path: string): RuleFiles {
-  const read = readRuleFile(path, { maxBytes: MAX_RULE_FILE_BYTES, trust: 'installed' });
-  if (!read.ok) return { rules: [], problems: [read.problem] };
-  const parsed = parseRule(read.file, 'file');
+function readNamedRule(path: string): RuleFiles {
+  const parsed = readRule(path, 'file', 'installed');
   return parsed.ok ? { rules: [parsed.rule], problems: [] } : { rules: [], problems: parsed.problems };
 }

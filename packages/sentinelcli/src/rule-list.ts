@@ -2,14 +2,17 @@
  * The rules with what became of them, as the agent tells; where it is away, as the files have them and as it left
  * them in its database.
  */
-import type { SqlValue } from '@sentineld/model/rule';
+import { OperatorOverrideSchema } from '@sentineld/model/reply';
+import type { OperatorOverride, SqlValue } from '@sentineld/model/rule';
 import { formatLoadProblem } from '@sentineld/detection/rules/load-problem';
 import { SentinelError } from '@sentineld/model/error';
 import { withAgentReader } from './alert-store.ts';
 import type { CommandContext } from './command.ts';
 import { askDaemon, type Asked } from './daemons.ts';
-import { isRecord, listField, numberField, textField, textsField } from './fields.ts';
+import { isRecord, listField, numberField, recordField, textField, textsField, type Fields } from './fields.ts';
+import { overrideJson, type OverrideJson } from './rule-decisions.ts';
 import { configuredRules } from './rule-files.ts';
+import { storedCosts, storedOverrides, type RuleCostJson } from './rule-records.ts';
 
 export type ListedRule = {
   readonly id: string;
@@ -28,6 +31,13 @@ export type ListedRule = {
   readonly hits: number | null;
   readonly last_ms: number | null;
   readonly last_outcome: string | null;
+  readonly schedule: string;
+  /** When the agent runs it next, in milliseconds since 1970; null where every scan is looked at, or it is not run. */
+  readonly next_run_ms: number | null;
+  /** What operators decided about it; null where nobody did. */
+  readonly override: OverrideJson | null;
+  /** What it cost and found since it was first run; null where it never was, or that cannot be read. */
+  readonly cost: RuleCostJson | null;
 };
 
 export type RuleList = {
@@ -37,6 +47,8 @@ export type RuleList = {
   readonly rules: readonly ListedRule[];
   /** Files from which no rule could be made, a line each. */
   readonly problems: readonly string[];
+  /** What operators decided about rules that are not there now. */
+  readonly overrides_without_rule: readonly OverrideJson[];
 };
 
 export async function listRules(context: CommandContext): Promise<RuleList> {
@@ -53,7 +65,27 @@ async function listFromAgent(context: CommandContext, first: Readonly<Record<str
     if (page.length === 0) break;
     rules.push(...page);
   }
-  return { from: 'agent', why: null, rules, problems: textsField(first, 'problems') };
+  const without = listField(first, 'overridesWithoutRule').flatMap((override) => overrideIn(override) ?? []);
+  return { from: 'agent', why: null, rules, problems: textsField(first, 'problems'), overrides_without_rule: without };
+}
+
+function overrideIn(value: unknown): OverrideJson | null {
+  const read = OperatorOverrideSchema.safeParse(value);
+  return read.success ? overrideJson(read.data) : null;
+}
+
+function costIn(body: Fields): RuleCostJson | null {
+  const count = (name: string): number => numberField(body, name) ?? 0;
+  if (count('runs') === 0) return null;
+  return {
+    runs: count('runs'),
+    rows: count('rows'),
+    hits: count('hits'),
+    total_ms: count('totalMs'),
+    worst_ms: count('worstMs'),
+    overruns: count('overruns'),
+    last_run_ms: count('lastRunMs'),
+  };
 }
 
 function rulesIn(body: Readonly<Record<string, unknown>>): readonly ListedRule[] {
@@ -73,20 +105,51 @@ function rulesIn(body: Readonly<Record<string, unknown>>): readonly ListedRule[]
       hits: numberField(rule, 'hits'),
       last_ms: numberField(rule, 'lastMs'),
       last_outcome: textField(rule, 'lastOutcome'),
+      schedule: textField(rule, 'schedule') ?? 'scan',
+      next_run_ms: numberField(rule, 'nextRunMs'),
+      override: overrideIn(rule['override']),
+      cost: costIn(recordField(rule, 'cost')),
     };
   });
 }
 
-const NOT_ASKED = { reason: null, runs: null, hits: null, last_ms: null, last_outcome: null } as const;
+const NOT_ASKED = {
+  reason: null,
+  runs: null,
+  hits: null,
+  last_ms: null,
+  last_outcome: null,
+  next_run_ms: null,
+  override: null,
+  cost: null,
+} as const;
 
 function listFromFiles(context: CommandContext, { message }: Extract<Asked, { readonly reached: false }>): RuleList {
   const { rules, problems } = configuredRules(context.config().config);
-  const listed = rules.map(({ id, name, severity, version, source, sourcePath, attack, enabled }): ListedRule => {
-    return { id, name, severity, version, source, path: sourcePath, attack, state: enabled ? 'enabled' : 'disabled', ...NOT_ASKED };
+  const overrides = storedOverrides(context.paths());
+  const costs = storedCosts(context.paths());
+  const listed = rules.map(({ id, name, severity, version, source, sourcePath, attack, enabled, schedule = 'scan' }): ListedRule => {
+    const override = overrides.get(id) ?? null;
+    return {
+      ...NOT_ASKED,
+      id,
+      name,
+      version,
+      source,
+      path: sourcePath,
+      attack,
+      schedule,
+      severity: override?.severity ?? severity,
+      state: (override?.enabled ?? enabled) ? 'enabled' : 'disabled',
+      override: override === null ? null : overrideJson(override),
+      cost: costs.get(id) ?? null,
+    };
   });
   const known = new Set(listed.map(({ id }) => id));
   const left = rulesInDatabase(context).filter(({ id }) => !known.has(id));
-  return { from: 'files', why: message, rules: [...listed, ...left], problems: problems.map(formatLoadProblem) };
+  const without = [...overrides.values()].filter(({ ruleId }: OperatorOverride) => !known.has(ruleId)).map(overrideJson);
+  const loaded = [...listed, ...left];
+  return { from: 'files', why: message, rules: loaded, problems: problems.map(formatLoadProblem), overrides_without_rule: without };
 }
 
 /** What the agent had loaded when it last ran; nothing where its database cannot be read. */
@@ -104,6 +167,7 @@ function rulesInDatabase(context: CommandContext): readonly ListedRule[] {
       path: textOf(row['source_path']),
       attack: [],
       state: 'no_file',
+      schedule: 'scan',
       ...NOT_ASKED,
     }));
   } catch (cause) {

@@ -30,6 +30,8 @@ afterAll(async () => {
 function makeFiles(): void {
   const files: Readonly<Record<string, string | Uint8Array>> = {
     'a-file': '',
+    'sigma.yml':
+      'title: t\nid: 00000000-0000-0000-0000-000000000001\nlogsource: {category: process_creation}\ndetection: {s: {Image: x}, condition: s}\n',
     'tabs.yaml': 'log:\n\tlevel: debug\n',
     'twice.yaml': 'log:\n  level: debug\n  level: info\n',
     'unknown.yaml': '\uFEFFlog:\n  levl: debug\n',
@@ -39,6 +41,8 @@ function makeFiles(): void {
     'section.yaml': 'log: debug\n',
     'latin1.yaml': Buffer.from('log: {level: "d\xe9bug"}\n', 'latin1'),
     'huge.yaml': '#'.repeat(1_048_577),
+    'events.jsonl': '{"pid":1}\n{"pid":"1"}\n',
+    'no-json.jsonl': 'pid: 1\n',
     'two-faults.yaml': 'log: {level: loud}\ncollection: {hash: perhaps}\n',
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(at(name), content);
@@ -50,6 +54,26 @@ function makeFiles(): void {
 }
 
 const TABLES = 'docs/schema.md has the tables and columns';
+
+/** Of requests that nobody takes, as nothing runs here. */
+const NO_AGENT_SAYS = [4, 'sentinelagent does not run here', 'nobody listens on', START] as const;
+const NO_AGENT: Wrong = [[], ...NO_AGENT_SAYS];
+
+/** Of a decision about a rule: what is wrong before anybody is asked. */
+function decisions(command: string, ...words: readonly string[]): readonly Wrong[] {
+  const help = `sentinelcli ${command} --help`;
+  return [
+    [words, 2, `${command} needs ID`, 'the id in "rules list"', help],
+    [['a', ...words], 2, `${command} needs --reason`, 'must learn why', "--reason 'noisy on build hosts"],
+    [['a', '--reason', '', ...words], 2, '--reason needs a value', 'what follows it is empty', 'write --reason=TEXT'],
+    [['a', '--reason', ' ', ...words], 2, `${command} needs --reason`, 'must learn why', '--reason '],
+    [['a', '--reason', 'x'.repeat(501), ...words], 2, '--reason of 501 characters', 'at most 500', '--reason '],
+    [['a', 'b', '--reason', 'x', ...words], 2, '"b" is one word too many', `${command} takes ID`, help],
+    [['', '--reason', 'x', ...words], 2, `ID of ${command} is empty`, 'an unset variable', help],
+    [['x'.repeat(65), '--reason', 'x', ...words], 2, 'an id of 65 characters', 'at most 64', 'sentinelcli rules list'],
+    [['a', '--reson', 'x', ...words], 2, 'unknown option --reson', `"${command}" takes`, 'did you mean --reason?'],
+  ];
+}
 
 const WRONG: Readonly<Record<string, () => readonly Wrong[]>> = {
   health: () => [
@@ -85,6 +109,31 @@ const WRONG: Readonly<Record<string, () => readonly Wrong[]>> = {
     [['9'.repeat(40)], 2, 'names no alert', 'by its number', 'sentinelcli alerts list'],
     [['99'], 2, 'there is no alert 99', 'no alert of this number', 'sentinelcli alerts list'],
     [['1', '2'], 2, '"2" is one word too many', 'alerts show takes ID', 'sentinelcli alerts show --help'],
+    [['\u001b[2J'], 2, '"\\x1b[2J" names no alert', 'by its number', 'sentinelcli alerts list'],
+    [['1', '--state-dir', empty.paths.root], 4, 'nothing recorded yet', 'has not run on', START],
+    [['--', '-1'], 2, '"-1" names no alert', 'by its number', 'sentinelcli alerts list'],
+  ],
+  'alerts tail': () => [
+    [['--min-severity', 'worst'], 2, '--min-severity worst: not taken', 'one of low', '--min-severity critical'],
+    [['--severity', 'high'], 2, '--severity is not an option of "alerts tail"', '', ''],
+    [['--lines', '-1'], 2, '--lines needs a value', '-1 begins with a dash', 'write --lines=N'],
+    [['--lines', '1e3'], 2, '--lines 1e3: not taken', 'a whole number from 0', '--lines 10'],
+    [['--lines', '10001'], 2, '--lines 10001: not taken', 'a whole number from 0 to 10000', '--lines 10'],
+    [['--for', '5'], 2, '--for 5: not taken', 'a number with a unit', '--for 5m'],
+    [['--for', '0s'], 2, '--for 0s: not taken', 'from 1ms to 366d', '--for 5m'],
+    [['--rule', ''], 2, '--rule needs a value', 'what follows it is empty', 'write --rule=ID'],
+    [['now'], 2, '"now" is one word too many', 'alerts tail takes no words', 'sentinelcli alerts tail --help'],
+    [['--state-dir', empty.paths.root], 4, 'nothing recorded yet', 'sentinelagent makes it, and has not run', START],
+    [['--state-dir', at('damaged')], 4, 'agent.db is damaged', '', ''],
+  ],
+  'alerts why': () => [
+    [[], 2, 'alerts why needs ID', 'the number in "alerts list", or newest', 'sentinelcli alerts why --help'],
+    [[''], 2, 'ID of alerts why is empty', 'an unset variable', 'sentinelcli alerts why --help'],
+    [['first'], 2, '"first" names no alert', 'by its number, or by the word newest', 'sentinelcli alerts list'],
+    [['1.5'], 2, '"1.5" names no alert', 'by its number', 'sentinelcli alerts list'],
+    [['9'.repeat(40)], 2, 'names no alert', 'by its number', 'sentinelcli alerts list'],
+    [['99'], 2, 'there is no alert 99', 'no alert of this number', 'sentinelcli alerts list'],
+    [['1', '2'], 2, '"2" is one word too many', 'alerts why takes ID', 'sentinelcli alerts why --help'],
     [['\u001b[2J'], 2, '"\\x1b[2J" names no alert', 'by its number', 'sentinelcli alerts list'],
     [['1', '--state-dir', empty.paths.root], 4, 'nothing recorded yet', 'has not run on', START],
     [['--', '-1'], 2, '"-1" names no alert', 'by its number', 'sentinelcli alerts list'],
@@ -162,10 +211,61 @@ const WRONG: Readonly<Record<string, () => readonly Wrong[]>> = {
     [[at('a-file/x')], 2, 'cannot be read', 'a part of the path is no directory', 'give rule files'],
     [[at('a-file'), ''], 2, 'PATH of rules validate is empty', 'an unset variable', 'sentinelcli rules validate --help'],
   ],
+  'rules import': () => [
+    ...everywhere('rules import'),
+    [['x.yml'], 2, 'rules import needs --format', 'it is one of sigma', '--format sigma'],
+    [['--format', 'sigam', 'x.yml'], 2, '--format sigam: not taken', 'one of sigma', 'did you mean --format sigma?'],
+    [['--format', 'sigma', 'x.yml'], 2, 'rules import needs --out', 'becomes a file in that directory', '--out ./sigma-rules'],
+    [['--format', 'sigma', '--out', at('none')], 2, 'rules import needs PATH', '', 'sentinelcli'],
+    [['--format', 'sigma', '--out', at('none'), '/nowhere'], 2, '/nowhere cannot be read', 'there is no such file', 'give rule files'],
+    [['--format', 'sigma', '--out', at('a-file'), at('sigma.yml')], 2, 'a-file: not taken', 'a file, not a directory', 'the directory'],
+    [['--format', 'sigma', '--out', at('a-file/x'), at('sigma.yml')], 4, 'the directory cannot be made', 'no directory', 'may write'],
+  ],
   'rules test': () => [
     ...everywhere('rules test'),
     [['/nowhere'], 2, '/nowhere cannot be read', 'there is no such file or directory', 'give rule files'],
     [['x'.repeat(300)], 2, 'cannot be read', 'the path is too long', 'give rule files'],
+  ],
+  'rules reload': () => [
+    ...everywhere('rules reload'),
+    ...CONFIGURATION,
+    NO_AGENT,
+    [['now'], 2, '"now" is one word too many', 'rules reload takes no words', 'sentinelcli rules reload --help'],
+  ],
+  'rules enable': () => [...decisions('rules enable'), [['a', '--reason', 'x'], ...NO_AGENT_SAYS]],
+  'rules disable': () => [...decisions('rules disable'), [['a', '--reason', 'x'], ...NO_AGENT_SAYS]],
+  'rules reset': () => [...decisions('rules reset'), [['a', '--reason', 'x'], ...NO_AGENT_SAYS]],
+  'rules set': () => [
+    ...decisions('rules set', '--severity=low'),
+    [['a', '--reason', 'x'], 2, 'rules set needs --severity', 'one of low, medium, high, critical', '--severity low'],
+    [['a', '--reason', 'x', '--severity', 'hgh'], 2, '--severity hgh: not taken', 'one of low', 'did you mean --severity high?'],
+    [['a', '--reason', 'x', '--severity', 'low'], ...NO_AGENT_SAYS],
+  ],
+  'rules replay': () => [
+    ...everywhere('rules replay'),
+    [[], 2, 'rules replay needs --events', 'tries rules on recorded events', 'write --events=FILE'],
+    [['--events'], 2, '--events needs a value', 'nothing follows it', 'write --events=FILE'],
+    [['--events', '/nowhere'], 2, '/nowhere cannot be read', 'there is no such file', 'give a file of recorded events'],
+    [['--events', directory], 2, 'cannot be read', 'it is a directory', 'give a file of recorded events'],
+    [['--events', at('a-file')], 2, 'a-file holds no event', 'every line of it is empty', 'docs/rules.md has the keys'],
+    [['--events', at('events.jsonl')], 2, 'events.jsonl:2: pid is not taken', 'it is not a whole number', 'mend the line'],
+    [['--events', at('no-json.jsonl')], 2, 'no-json.jsonl:1: this line is no event', 'not valid JSON', 'mend the line'],
+    [['--events', at('events.jsonl'), '--rules', '/nowhere'], 2, '/nowhere cannot be read', 'no such file', 'give rule files'],
+    [['--events', at('events.jsonl'), '--since', '1h'], 2, '--since is not an option of "rules replay"', 'it belongs to', '--help'],
+  ],
+  'rules backtest': () => [
+    ...everywhere('rules backtest'),
+    ...CONFIGURATION,
+    [['/nowhere'], 2, '/nowhere cannot be read', 'there is no such file or directory', 'give rule files'],
+    [[''], 2, 'PATH of rules backtest is empty', 'an unset variable', 'sentinelcli rules backtest --help'],
+    [['--since', 'soon'], 2, '--since soon: not taken', "'10 min ago', 14:05", "--since '10 min ago'"],
+    [['--since', '5 fortnights'], 2, '--since 5 fortnights: not taken', "'10 min ago'", "--since '10 min ago'"],
+    [['--since', '1h', '--until', '2h'], 2, '--since and --until: not taken', 'end is not after', 'other way round'],
+    [['--until', 'scan 99'], 2, 'there is no scan 99', 'are kept', "'scan 1'"],
+    [['--until', '2h'], 2, 'no scan is kept of that time', 'scans are kept from', '--since'],
+    [['--events', 'x'], 2, '--events is not an option of "rules backtest"', 'it belongs to rules replay', '--help'],
+    [['--state-dir', empty.paths.root], 4, 'there is no events.db', 'procmond makes it, and has not run', START],
+    [['--state-dir', at('damaged')], 4, 'there is no events.db', 'events.db is not a file', START],
   ],
   'config show': () => [
     ...everywhere('config show'),

@@ -12,13 +12,16 @@ import type { ReadableSchema } from '@sentineld/model/schema';
 import { isLogAlone } from './missing-pages.ts';
 import { createAuthorizer, type Authorizer, type ReadAccess } from './reader-authorizer.ts';
 import { logAloneError, queryError, storeError, unreadableError } from './reader-errors.ts';
+import { offerRegexp, REGEXP_FUNCTION } from './reader-regexp.ts';
+import { quoteName, setPragma } from './reader-pragmas.ts';
 import { collectRows, columnNames, toSqlValues, type CappedRows, type RowCaps } from './reader-rows.ts';
+import { createViews, replaceViews, type ReaderView } from './reader-views.ts';
 
 export type { ReadAccess } from './reader-authorizer.ts';
 export type { CappedRows, RowCaps } from './reader-rows.ts';
+export type { ReaderView } from './reader-views.ts';
 
 export type ReaderDatabase = { readonly schema: string; readonly path: string };
-export type ReaderView = { readonly name: string; readonly sql: string };
 
 /** SQLite's run-time limits, by the names of node:sqlite. */
 export type ReaderLimits = {
@@ -51,7 +54,7 @@ export type ReaderOptions = {
   /** Created as TEMP VIEWs, so that tables of attached databases can be read by a simple name. */
   readonly temporaryViews?: readonly ReaderView[];
   readonly schema: ReadableSchema;
-  /** Lower-case names of the functions that a statement may call, those of operators (like, ->) included. */
+  /** Lower-case names of the functions that a statement may call, those of operators (like, ->) included; with regexp there is REGEXP. */
   readonly functions: ReadonlySet<string>;
   /** Table-valued functions, which SQLite reports as tables; json_each and json_tree unless given. */
   readonly tableFunctions?: readonly string[];
@@ -79,6 +82,8 @@ export type Reader = {
   internal(sql: string, parameters?: QueryParameters): readonly ResultRow[];
   /** The same row by row, however many there are. It holds a read snapshot until its end, or until nobody asks on. */
   stream(sql: string, parameters?: QueryParameters): RowStream;
+  /** Makes these temporary views, in the place of those that the call before made. Not while a result is being read. */
+  showViews(views: readonly ReaderView[]): void;
   close(): void;
 };
 
@@ -103,6 +108,7 @@ export function openReader(options: ReaderOptions): Reader {
       allowBareNamedParameters: false,
     });
     prepareConnection(database, options);
+    if (options.functions.has(REGEXP_FUNCTION)) offerRegexp(database);
     const authorizer = createAuthorizer({
       ...options,
       tableFunctions: options.tableFunctions ?? ['json_each', 'json_tree'],
@@ -121,6 +127,7 @@ type Connection = { readonly database: DatabaseSync; readonly authorizer: Author
 
 function createReader(connection: Connection): Reader {
   const { database, authorizer, path } = connection;
+  let shown: readonly ReaderView[] = [];
   return {
     prepare: (sql) => prepareQuery(connection, sql),
     transaction: (work) => runTransaction(connection, work),
@@ -134,6 +141,13 @@ function createReader(connection: Connection): Reader {
         (cause) => queryError(cause, undefined, path),
       ),
     stream: (sql, parameters = []) => streamRows(connection, sql, parameters),
+    showViews: (views) => {
+      mapErrors(
+        () => replaceViews(database, authorizer.decide, shown, views),
+        (cause) => queryError(cause, undefined, path),
+      );
+      shown = views;
+    },
     close: () => database.close(),
   };
 }
@@ -208,7 +222,7 @@ function prepareConnection(database: DatabaseSync, options: ReaderOptions): void
     // The first read: it maps the -shm file and shows a damaged or unreadable file here, not in a query.
     database.prepare(`SELECT count(*) FROM ${quoteName(schema)}.sqlite_schema`).get();
   }
-  for (const { name, sql } of options.temporaryViews ?? []) database.exec(`CREATE TEMP VIEW ${quoteName(name)} AS ${sql}`);
+  createViews(database, options.temporaryViews ?? []);
   setPragma(database, 'query_only', 1);
   Object.assign(database.limits, DEFAULT_READER_LIMITS, options.limits, { attach: 0, triggerDepth: 0 });
 }
@@ -224,21 +238,6 @@ function knownTables(database: DatabaseSync, databases: readonly ReaderDatabase[
   return new Set(rows.map((row) => String(Array.isArray(row) ? row[0] : '').toLowerCase()));
 }
 
-/** SQLite ignores a pragma that it does not know, so each one is read back. */
-function setPragma(database: DatabaseSync, name: string, value: number, schema = 'main'): void {
-  const pragma = `PRAGMA ${quoteName(schema)}.${name}`;
-  database.exec(`${pragma} = ${value}`);
-  const statement = database.prepare(pragma);
-  const row: unknown = statement.get();
-  const actual = Array.isArray(row) ? Number(row[0]) : undefined;
-  // An empty in-memory or temporary store has no mmap_size to report.
-  if (actual === value || (name === 'mmap_size' && actual === undefined)) return;
-  throw new SentinelError('store.pragma', {
-    message: `${pragma} is ${String(actual)} after it was set to ${value}`,
-    hint: 'The SQLite of this Node is not one that SentinelD was tested with: use the Node version of package.json.',
-  });
-}
-
 function iterate(statement: StatementSync, parameters: QueryParameters): Iterable<unknown> {
   if (isPositional(parameters)) return statement.iterate(...parameters.map(toBound));
   return statement.iterate(Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, toBound(value)])));
@@ -251,10 +250,6 @@ function toBound(value: SqlValue): SqlValue | bigint {
 
 function isPositional(parameters: QueryParameters): parameters is readonly SqlValue[] {
   return Array.isArray(parameters);
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {

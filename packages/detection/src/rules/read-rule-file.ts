@@ -3,7 +3,7 @@
  * is checked is what was opened.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { errnoOf, messageOf } from '@sentineld/model/error';
 import type { LoadProblem } from './load-problem.ts';
 
@@ -61,6 +61,23 @@ export function readRuleFile(path: string, options: ReadOptions): RuleFileRead {
     return refused(`The file cannot be read: ${messageOf(error)}`, 'Try again; if it stays, check the disk.');
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** The file of the same name that ends in .sql, where there is one: it is held to the same as the rule. */
+export function readSqlBeside(path: string, trust: Trust): RuleFileRead | null {
+  const beside = path.replace(/\.ya?ml$/, '.sql');
+  if (beside === path || !isThere(beside)) return null;
+  return readRuleFile(beside, { maxBytes: MAX_RULE_FILE_BYTES, trust });
+}
+
+/** What cannot be looked at counts as there: reading it says why. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return true;
   }
 }
 

@@ -148,11 +148,11 @@ it('accepts nothing that touches anything else', () => {
     const touchesHidden = accesses.some(({ object }) => object === 'process_image');
     if (touchesHidden) expect(sql.toLowerCase()).toContain('processes');
   });
-  fc.assert(property, { seed: 20_260_101, numRuns: 12_000 });
+  fc.assert(property, { seed: 20_260_101, numRuns: 6_000 });
   reader.close();
   test.remove();
   // The grammar has to make both kinds, or this says nothing.
-  expect(accepted).toBeGreaterThan(5_000);
-  expect(prepared).toBeGreaterThan(1_500);
-  expect(accepted).toBeLessThan(11_000);
-}, 30_000);
+  expect(accepted).toBeGreaterThan(2_500);
+  expect(prepared).toBeGreaterThan(750);
+  expect(accepted).toBeLessThan(5_500);
+}, 60_000);

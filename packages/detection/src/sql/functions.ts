@@ -79,7 +79,7 @@ export const OFFERED_FUNCTIONS: readonly FunctionGroup[] = [
 ];
 
 /** Functions that operators and keywords become: SQLite asks the authorizer about them, a statement may not call them. */
-const FUNCTIONS_OF_OPERATORS = ['like', 'glob', '->', '->>', 'current_date', 'current_time', 'current_timestamp'];
+const FUNCTIONS_OF_OPERATORS = ['like', 'glob', 'regexp', '->', '->>', 'current_date', 'current_time', 'current_timestamp'];
 
 const OFFERED: ReadonlySet<string> = new Set(OFFERED_FUNCTIONS.flatMap(({ names }) => names));
 
@@ -87,8 +87,8 @@ const OFFERED: ReadonlySet<string> = new Set(OFFERED_FUNCTIONS.flatMap(({ names 
 export const AUTHORIZED_FUNCTIONS: ReadonlySet<string> = new Set([...OFFERED, ...FUNCTIONS_OF_OPERATORS]);
 
 const HINTS: Readonly<Record<string, string>> = {
-  regexp: 'Regular expressions are not offered: their time cannot be bounded. Use LIKE, GLOB or instr().',
-  regex_match: 'Regular expressions are not offered: their time cannot be bounded. Use LIKE, GLOB, substr() and instr().',
+  regexp: "Use the operator: x REGEXP 'expression'.",
+  regex_match: "Use the operator: x REGEXP 'expression'.",
   like: 'Use the operator: x LIKE pattern.',
   glob: 'Use the operator: x GLOB pattern.',
   match: 'Full-text search is not offered.',

@@ -32,6 +32,8 @@ export type RunWork = {
   readonly maxBytes: number;
   /** Whether to read the processes that the rows' pids name. */
   readonly enrich: boolean;
+  /** The scan that this statement sees as the newest one, instead of that of the settings. */
+  readonly asOfScan?: number;
 };
 
 export type ExecutorWork = ValidateWork | RunWork;
@@ -87,8 +89,17 @@ export type SpawnerOutput =
 /** Exit status of an executor whose databases were replaced or could not be opened: a fresh one tries the request again. */
 export const EXIT_STALE = 75;
 
-/** Flags of Node for the spawner and the executors, whose time is SQLite's: their own code may be slower to be smaller. */
-export const CHILD_NODE_FLAGS: readonly string[] = ['--max-old-space-size=128', '--optimize-for-size', ...DAEMON_NODE_FLAGS];
+/**
+ * Flags of Node for the spawner and the executors, whose time is SQLite's: their own code may be slower to be smaller. A
+ * regular expression that has gone back 5,000 times in a text is tried on it without going back, where V8 can do that.
+ */
+export const CHILD_NODE_FLAGS: readonly string[] = [
+  '--max-old-space-size=128',
+  '--optimize-for-size',
+  '--enable-experimental-regexp-engine-on-excessive-backtracks',
+  '--regexp-backtracks-before-fallback=5000',
+  ...DAEMON_NODE_FLAGS,
+];
 
 /** The environment of children: nothing of the parent's, which may hold credentials. */
 export function childEnvironment(): Record<string, string> {

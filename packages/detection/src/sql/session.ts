@@ -35,6 +35,12 @@ const MAX_JUDGED = 2_000;
 
 export function openSession(settings: ExecutorSettings): Session {
   const store = openStore(settings);
+  let shownScan = settings.asOfScan;
+  const showScan = (reader: Reader, asOfScan: number | undefined): Reader => {
+    if (asOfScan !== shownScan) reader.showViews(pastViews(asOfScan));
+    shownScan = asOfScan;
+    return reader;
+  };
   const judged = new Map<string, Judged>();
   const judge = (sql: string, allowedParameters: ParameterPolicy): Judged => {
     const key = createHash('sha256')
@@ -58,7 +64,7 @@ export function openSession(settings: ExecutorSettings): Session {
     try {
       return work.type === 'validate'
         ? validated(store.reader, settings, work, verdict)
-        : ran(store.reader, settings, work, verdict, startedAt);
+        : ran(showScan(store.reader, work.asOfScan ?? settings.asOfScan), settings, work, verdict, startedAt);
     } catch (thrown) {
       return failed(work, thrown, startedAt);
     }
@@ -69,12 +75,10 @@ export function openSession(settings: ExecutorSettings): Session {
 function openStore(settings: ExecutorSettings): Store {
   try {
     const identity = identityOf(settings);
-    const { databases, schema } = settings;
-    const temporaryViews = [...pastViews(settings), ...settings.temporaryViews];
-    return {
-      identity,
-      reader: openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS }),
-    };
+    const { databases, temporaryViews, schema, asOfScan } = settings;
+    const reader = openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS });
+    reader.showViews(pastViews(asOfScan));
+    return { identity, reader };
   } catch (thrown) {
     if (!(thrown instanceof SentinelError)) throw thrown;
     return { failure: thrown, atMs: performance.now() };
@@ -82,7 +86,7 @@ function openStore(settings: ExecutorSettings): Store {
 }
 
 /** Views that hide those of now. The number becomes a part of their text, so nothing but a whole number may be one. */
-function pastViews({ asOfScan }: ExecutorSettings): ExecutorSettings['temporaryViews'] {
+function pastViews(asOfScan: number | undefined): ExecutorSettings['temporaryViews'] {
   if (asOfScan === undefined) return [];
   if (Number.isSafeInteger(asOfScan) && asOfScan > 0) return viewsAsOf(asOfScan);
   throw new SentinelError('internal.bug', { message: 'The scan that statements are to see is no whole number above 0' });

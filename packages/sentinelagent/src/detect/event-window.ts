@@ -45,6 +45,12 @@ export function startOf(seen: SeenEvents | null, stored: StoredEvents, store: st
   return { sinceSeq, passedOver: known < oldest - 1 ? 'older events were deleted before they were looked at' : null };
 }
 
+/** Whether a rule must not wait any longer: a little more, and it could not look at all that it has not seen. */
+export function isFarBehind(seen: SeenEvents | null, stored: StoredEvents, store: string): boolean {
+  if (seen === null || stored === null || seen.store !== store) return false;
+  return stored.newest - seen.seq > MOST_EVENTS / 2;
+}
+
 function numberOf(value: SqlValue | undefined): number | null {
   return typeof value === 'number' ? value : null;
 }

@@ -1,21 +1,20 @@
 /**
  * `sentinelcli alerts show`: one alert as a story, from what was found to who was told.
  */
-import { SentinelError } from '@sentineld/model/error';
 import { displayHostText } from '@sentineld/model/host-text';
 import type { AffectedProcess } from '@sentineld/model/rule';
-import { findAlert, withAgentReader, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
+import { requireAlert, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { flag } from '../option.ts';
-import { cellWidth, fitCells } from '../output/cells.ts';
+import { fitCells } from '../output/cells.ts';
 import { commandText } from '../output/command-text.ts';
 import { jsonText } from '../output/json.ts';
-import { severityStyle } from '../output/styles.ts';
+import { alertTitle } from '../output/alert-title.ts';
+import { labelled } from '../output/labelled.ts';
 import { isoTime, localTime, roughDuration } from '../output/times.ts';
-import { indentText, paragraphsOf } from '../output/wrap.ts';
+import { paragraphsOf } from '../output/wrap.ts';
 import { alertJson } from './alerts-list.ts';
 
-const LABEL_WIDTH = 12;
 const MOST_ROWS = 10;
 const MOST_PROCESSES = 20;
 const MOST_VALUE_CELLS = 100;
@@ -44,19 +43,7 @@ export const alertsShow: Command = defineCommand({
     { line: 'sentinelcli alerts show 12 --json | jq .processes', what: 'for another tool' },
   ],
   run: async (context, [word = ''], { json }) => {
-    if (word !== 'newest' && !/^\d{1,15}$/.test(word))
-      throw new SentinelError('usage.invalid', {
-        message: `"${word}" names no alert`,
-        why: 'an alert is named by its number, or by the word newest',
-        hint: 'sentinelcli alerts list shows the numbers',
-      });
-    const found = withAgentReader(context.paths(), (reader) => findAlert(reader, word === 'newest' ? word : Number(word)));
-    if (found === null)
-      throw new SentinelError('usage.invalid', {
-        message: word === 'newest' ? 'there is no alert yet' : `there is no alert ${word}`,
-        why: word === 'newest' ? 'no rule has matched since the state directory was made' : 'no alert of this number was raised here',
-        hint: 'sentinelcli alerts list shows those there are',
-      });
+    const found = requireAlert(context.paths(), word);
     const { alert, deliveries } = found;
     if (json) context.terminal.out(`${jsonText({ ...alertJson(alert), deliveries: deliveries.map(deliveryJson) }, 2)}\n`);
     else context.terminal.out(story(context, alert, deliveries));
@@ -79,15 +66,9 @@ function deliveryJson(delivery: StoredDelivery): Readonly<Record<string, unknown
 }
 
 function story(context: CommandContext, alert: StoredAlert, deliveries: readonly StoredDelivery[]): string {
-  const { styles, width } = context.terminal;
-  const severity = alert.severity.toUpperCase();
-  const mark = severityStyle(styles, alert.severity)(severity);
-  const heading = `${severity}  ${alert.title}`;
-  const [first = '', ...rest] = indentText(heading, width, '').split('\n');
-  const title = [styles.bold(first.replace(severity, mark)), ...rest.map((line) => (line === '' ? '' : styles.bold(line)))].join('\n');
   const part = (label: string, texts: string | readonly string[]): string => labelled(context, label, texts);
   return [
-    title,
+    alertTitle(context.terminal, alert),
     '\n',
     part('alert', `${alert.id}, raised ${localTime(alert.alertTimeMs)} (${roughDuration(context.now() - alert.alertTimeMs)} ago)`),
     part('repeats', repeatsText(alert)),
@@ -110,13 +91,6 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
       `${alert.correlationId}; ${alert.scanId === null ? 'no scan' : `scan ${alert.scanId}`}; the rule ran ${alert.executionTimeMs} ms`,
     ),
   ].join('');
-}
-
-/** `label` in a column of its own, the text beside it; nothing where there is no text. */
-function labelled({ terminal: { styles, width } }: CommandContext, label: string, texts: string | readonly string[]): string {
-  if (texts.length === 0) return '';
-  const indent = ' '.repeat(LABEL_WIDTH);
-  return indentText(texts, width, indent, `${styles.dim(label)}${' '.repeat(LABEL_WIDTH - cellWidth(label))}`);
 }
 
 function repeatsText(alert: StoredAlert): string {

@@ -4,6 +4,8 @@
 import type { Command } from '../command.ts';
 import { alertsList } from './alerts-list.ts';
 import { alertsShow } from './alerts-show.ts';
+import { alertsTail } from './alerts-tail.ts';
+import { alertsWhy } from './alerts-why.ts';
 import { auditArchive } from './audit-archive.ts';
 import { auditCheckpoint } from './audit-checkpoint.ts';
 import { auditExport } from './audit-export.ts';
@@ -21,7 +23,15 @@ import { configValidate } from './config-validate.ts';
 import { exportCommand } from './export.ts';
 import { health } from './health.ts';
 import { query } from './query.ts';
+import { rulesDisable } from './rules-disable.ts';
+import { rulesEnable } from './rules-enable.ts';
+import { rulesImport } from './rules-import.ts';
+import { rulesBacktest } from './rules-backtest.ts';
 import { rulesList } from './rules-list.ts';
+import { rulesReload } from './rules-reload.ts';
+import { rulesReset } from './rules-reset.ts';
+import { rulesSet } from './rules-set.ts';
+import { rulesReplay } from './rules-replay.ts';
 import { rulesShow } from './rules-show.ts';
 import { rulesTest } from './rules-test.ts';
 import { rulesValidate } from './rules-validate.ts';
@@ -31,6 +41,8 @@ export const COMMANDS: readonly Command[] = [
   health,
   alertsList,
   alertsShow,
+  alertsWhy,
+  alertsTail,
   query,
   tree,
   exportCommand,
@@ -38,6 +50,14 @@ export const COMMANDS: readonly Command[] = [
   rulesShow,
   rulesValidate,
   rulesTest,
+  rulesImport,
+  rulesReload,
+  rulesEnable,
+  rulesDisable,
+  rulesSet,
+  rulesReset,
+  rulesReplay,
+  rulesBacktest,
   auditLog,
   auditStatus,
   auditVerify,

@@ -6,7 +6,9 @@ import { flag } from '../option.ts';
 import { jsonText } from '../output/json.ts';
 import { severityStyle, type Style, type Styles } from '../output/styles.ts';
 import { renderTable } from '../output/table.ts';
+import { localTime } from '../output/times.ts';
 import { indentText } from '../output/wrap.ts';
+import { overrideText } from '../rule-decisions.ts';
 import { listRules, type RuleList } from '../rule-list.ts';
 
 export const rulesList: Command = defineCommand({
@@ -27,7 +29,7 @@ export const rulesList: Command = defineCommand({
   },
 });
 
-function print({ terminal }: CommandContext, { why, rules, problems }: RuleList): void {
+function print({ terminal }: CommandContext, { why, rules, problems, overrides_without_rule: without }: RuleList): void {
   const { styles, width } = terminal;
   if (why !== null)
     terminal.err(indentText(`sentinelagent cannot be asked (${why}): shown are the rules as their files have them.`, width, ''));
@@ -46,8 +48,20 @@ function print({ terminal }: CommandContext, { why, rules, problems }: RuleList)
     renderTable(['id', 'severity', 'state', 'hits/runs', 'name'], rows, { width, styles, cellStyles, empty: '-', whole: ['id'] }).text,
   );
   for (const { id, reason } of rules) if (reason !== null) terminal.out(indentText(reason, width, '  ', `${id}: `));
+  for (const { id, schedule, next_run_ms: next } of rules)
+    if (schedule !== 'scan') terminal.out(indentText(scheduleText(schedule, next), width, '  ', `${id}: `));
+  for (const { id, override } of rules) if (override !== null) terminal.out(indentText(overrideText(override), width, '  ', `${id}: `));
+  if (without.length > 0)
+    terminal.out(
+      `${styles.yellow('decided about rules that are not there')}\n${without.map((one) => indentText(`${one.rule_id}: ${overrideText(one)}`, width, '    ', '  - ')).join('')}`,
+    );
   if (problems.length > 0)
     terminal.out(`${styles.yellow('not loaded')}\n${problems.map((problem) => indentText(problem, width, '    ', '  - ')).join('')}`);
+}
+
+/** When a rule runs that does not look at every scan. */
+export function scheduleText(schedule: string, nextMs: number | null): string {
+  return nextMs === null ? schedule : `${schedule}, next with the first scan from ${localTime(nextMs)} on`;
 }
 
 function stateStyle(styles: Styles, state: string): Style {

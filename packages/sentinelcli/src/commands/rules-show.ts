@@ -11,7 +11,12 @@ import { jsonText } from '../output/json.ts';
 import { severityStyle } from '../output/styles.ts';
 import { indentText, paragraphsOf } from '../output/wrap.ts';
 import { configuredRules } from '../rule-files.ts';
+import { renderTable } from '../output/table.ts';
+import { localTime } from '../output/times.ts';
+import { overrideText } from '../rule-decisions.ts';
 import { listRules, type ListedRule } from '../rule-list.ts';
+import { scheduleText } from './rules-list.ts';
+import { storedVersions, type RuleCostJson, type RuleVersionJson } from '../rule-records.ts';
 
 const LABEL_WIDTH = 14;
 
@@ -19,12 +24,16 @@ export const rulesShow: Command = defineCommand({
   name: 'rules show',
   summary: 'Show one rule: what it finds, what else matches it, its SQL',
   positionals: [{ name: 'ID', summary: 'the id in "rules list"', required: true }],
-  options: { json: flag('As JSON; docs/cli.md has its form') },
+  options: {
+    history: flag('The versions there were, and when each was loaded'),
+    json: flag('As JSON; docs/cli.md has its form'),
+  },
   examples: [
     { line: 'sentinelcli rules show deleted-executable', what: 'read a rule' },
     { line: 'sentinelcli rules show deleted-executable --json | jq -r .query | sentinelcli query -', what: 'run its SQL by hand' },
+    { line: 'sentinelcli rules show deleted-executable --history', what: 'what it was before' },
   ],
-  run: async (context, [id = ''], { json }) => {
+  run: async (context, [id = ''], { history, json }) => {
     const { rules } = configuredRules(context.config().config);
     const rule = rules.find((candidate) => candidate.id === id);
     if (rule === undefined) {
@@ -40,17 +49,20 @@ export const rulesShow: Command = defineCommand({
     }
     const list = await listRules(context);
     const state = list.rules.find((listed) => listed.id === id) ?? null;
-    context.terminal.out(json ? `${jsonText(ruleJson(rule, state), 2)}\n` : ruleText(context, rule, state));
+    const versions = history ? storedVersions(context.paths(), id) : null;
+    if (json) context.terminal.out(`${jsonText(ruleJson(rule, state, versions), 2)}\n`);
+    else context.terminal.out(ruleText(context, rule, state) + (versions === null ? '' : historyText(context, versions)));
     return 0;
   },
 });
 
-function ruleJson(rule: LoadedRule, state: ListedRule | null): unknown {
+function ruleJson(rule: LoadedRule, state: ListedRule | null, versions: readonly RuleVersionJson[] | null): unknown {
   return {
     id: rule.id,
     name: rule.name,
     description: rule.description,
-    severity: rule.severity,
+    severity: state?.severity ?? rule.severity,
+    own_severity: rule.severity,
     category: rule.category,
     tags: rule.tags,
     attack: rule.attack,
@@ -68,7 +80,12 @@ function ruleJson(rule: LoadedRule, state: ListedRule | null): unknown {
     runs: state?.runs ?? null,
     hits: state?.hits ?? null,
     last_ms: state?.last_ms ?? null,
+    schedule: rule.schedule ?? 'scan',
+    next_run_ms: state?.next_run_ms ?? null,
+    override: state?.override ?? null,
+    cost: state?.cost ?? null,
     query: rule.sql,
+    ...(versions === null ? {} : { history: versions }),
   };
 }
 
@@ -80,12 +97,17 @@ function ruleText({ terminal: { styles, width } }: CommandContext, rule: LoadedR
     state === null || state.runs === null
       ? ''
       : `, ${state.runs} runs, ${state.hits ?? 0} with a match${state.last_ms === null ? '' : `, the last took ${state.last_ms.toFixed(1)} ms`}`;
+  const severity = state?.severity ?? rule.severity;
+  const override = state?.override ?? null;
   const sql = rule.sql.split('\n').map((line) => `  ${displayHostText(line)}\n`);
   return [
-    `${severityStyle(styles, rule.severity)(rule.severity.toUpperCase())}  ${styles.bold(displayHostText(rule.name))}\n\n`,
+    `${severityStyle(styles, severity)(displayHostText(severity.toUpperCase()))}  ${styles.bold(displayHostText(rule.name))}\n\n`,
     part('id', `${rule.id}, version ${rule.version}`),
     part('state', `${state?.state ?? 'unknown'}${figures}`),
     part('reason', state?.reason ?? ''),
+    part('schedule', scheduleText(rule.schedule ?? 'scan', state?.next_run_ms ?? null)),
+    part('decided', override === null ? [] : overrideText(override)),
+    part('cost', costText(state?.cost ?? null)),
     part('category', rule.category),
     part('tags', rule.tags.join(', ')),
     part(
@@ -103,4 +125,25 @@ function ruleText({ terminal: { styles, width } }: CommandContext, rule: LoadedR
     `\n${styles.dim('query')}\n`,
     ...sql,
   ].join('');
+}
+
+function costText(cost: RuleCostJson | null): string | readonly string[] {
+  if (cost === null || cost.runs === 0) return [];
+  const { runs, rows, hits, total_ms: totalMs, worst_ms: worstMs, overruns, last_run_ms: lastRunMs } = cost;
+  const mean = `${(totalMs / runs).toFixed(1)} ms each, ${worstMs.toFixed(1)} ms at worst`;
+  return `${runs} runs since it was first loaded, ${mean}; ${hits} with a match, ${rows} rows in all; ${overruns} overruns; last at ${localTime(lastRunMs)}`;
+}
+
+function historyText({ terminal: { styles, width } }: CommandContext, versions: readonly RuleVersionJson[]): string {
+  if (versions.length === 0) return `\n${styles.dim('history')}\n  none is kept: sentinelagent has not loaded it yet\n`;
+  const rows = versions.map(({ version, checksum, first_seen_ms: first, last_seen_ms: last, severity, enabled }) => [
+    version,
+    checksum.slice(0, 12),
+    localTime(first),
+    localTime(last),
+    severity,
+    enabled ? 'yes' : 'no',
+  ]);
+  const columns = ['version', 'checksum', 'first loaded', 'last seen loaded', 'severity', 'enabled'];
+  return `\n${styles.dim('history')}\n${renderTable(columns, rows, { width, styles, cellStyles: {}, empty: '-' }).text}`;
 }

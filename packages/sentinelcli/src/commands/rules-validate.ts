@@ -5,7 +5,7 @@
 import type { Refusal } from '@sentineld/model/rule';
 import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
 import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
-import { placeInFile, type LoadedRule } from '@sentineld/detection/rules/rule-document';
+import { placeInFile, sqlFileOf, type LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
 import { createScratch } from '@sentineld/store/scratch';
@@ -70,6 +70,11 @@ function placeOf({ rule, refusal }: Judged): { readonly line: number; readonly c
   return refusal?.code === 'dedup' ? rule.places.dedup : placeInFile(rule, refusal?.position ?? null);
 }
 
+/** The columns of dedup stand in the rule's file, its SQL perhaps in one of its own. */
+function fileOf({ rule, refusal }: Judged): string {
+  return refusal?.code === 'dedup' ? rule.sourcePath : sqlFileOf(rule);
+}
+
 function print({ terminal }: CommandContext, judged: readonly Judged[], problems: readonly LoadProblem[]): void {
   for (const problem of problems) terminal.out(problemText(problem, terminal));
   for (const one of judged) {
@@ -77,7 +82,7 @@ function print({ terminal }: CommandContext, judged: readonly Judged[], problems
     if (refusal === null) continue;
     terminal.out(
       problemText(
-        { file: rule.sourcePath, ...placeOf(one), ruleId: rule.id, message: `refused (${refusal.code}): ${refusal.message}`, hint: '' },
+        { file: fileOf(one), ...placeOf(one), ruleId: rule.id, message: `refused (${refusal.code}): ${refusal.message}`, hint: '' },
         terminal,
       ),
     );
@@ -97,7 +102,7 @@ function print({ terminal }: CommandContext, judged: readonly Judged[], problems
 function resultJson(judged: readonly Judged[], problems: readonly LoadProblem[]): unknown {
   const rules = judged.map((one) => {
     const { rule, refusal, columns } = one;
-    const shared = { id: rule.id, file: rule.sourcePath, ok: refusal === null };
+    const shared = { id: rule.id, file: refusal === null ? rule.sourcePath : fileOf(one), ok: refusal === null };
     return refusal === null
       ? { ...shared, columns, refusal: null }
       : { ...shared, columns, refusal: { code: refusal.code, message: refusal.message, ...placeOf(one) } };

@@ -143,4 +143,33 @@ CREATE TABLE ledger_checkpoint_seen (
   PRIMARY KEY (epoch, note)
 ) STRICT;`,
   },
+  {
+    version: 4,
+    name: 'decisions of operators about rules, what rules cost, and when their versions were there',
+    up: `
+-- No foreign key: a decision outlives its rule, which may come back.
+CREATE TABLE rule_override (
+  rule_id TEXT PRIMARY KEY NOT NULL,
+  enabled INTEGER CHECK (enabled IN (0, 1)),
+  severity TEXT ${SEVERITY_CHECK},
+  reason TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  user_name TEXT,
+  decided_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_cost (
+  rule_id TEXT PRIMARY KEY NOT NULL,
+  runs INTEGER NOT NULL,
+  rows_found INTEGER NOT NULL,
+  hits INTEGER NOT NULL,
+  total_us INTEGER NOT NULL,
+  worst_us INTEGER NOT NULL,
+  overruns INTEGER NOT NULL,
+  last_run INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE detection_rule_versions ADD COLUMN last_seen INTEGER NOT NULL DEFAULT 0;
+UPDATE detection_rule_versions SET last_seen = recorded_at;`,
+  },
 ];

@@ -3,6 +3,7 @@
  * Columns may be added, never renamed, retyped or dropped.
  */
 import type { ReadableSchema, ReadableTable } from '@sentineld/model/schema';
+import { RULE_TABLES } from './readable-rules.ts';
 
 const ALERTS: ReadableTable = {
   name: 'alerts',
@@ -113,7 +114,7 @@ const RULE_RESULTS_TABLE: ReadableTable = {
 };
 
 export const AGENT_SCHEMA: ReadableSchema = {
-  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES, RULE_RESULTS_TABLE],
+  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES, RULE_RESULTS_TABLE, ...RULE_TABLES],
   hiddenTables: ['alert_dedup'],
 };
 
@@ -132,6 +133,7 @@ export const AGENT_VIEWS: readonly { readonly name: string; readonly sql: string
   { name: 'alert_deliveries', sql: `SELECT ${namesOf(ALERT_DELIVERIES)} FROM agent.alert_deliveries` },
   { name: 'detection_rules', sql: `SELECT ${namesOf(DETECTION_RULES)} FROM agent.detection_rules` },
   { name: 'rule_results', sql: `SELECT ${namesOf(RULE_RESULTS_TABLE)} FROM agent.rule_results` },
+  ...RULE_TABLES.map((table) => ({ name: table.name, sql: `SELECT ${namesOf(table)} FROM agent.${table.name}` })),
 ];
 
 /** Heads of the ledger that procmond acknowledged to the agent, for whoever verifies it: sequence, entry_hash (hex). */

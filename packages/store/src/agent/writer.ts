@@ -7,7 +7,7 @@ import type { Alert, Finding } from '@sentineld/model/alert';
 import type { AuditEvent, CheckpointNotice, LedgerHead } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import type { OriginEntry } from '@sentineld/model/request';
-import type { Rule } from '@sentineld/model/rule';
+import type { OperatorOverride, Rule } from '@sentineld/model/rule';
 import { writeMetadata } from '../migrations/system-metadata.ts';
 import { openWriter, stopWriter, storeErrorFrom } from '../open.ts';
 import { prepareAuditOutbox } from './audit-outbox.ts';
@@ -15,12 +15,15 @@ import { prepareCheckpoints } from './checkpoints.ts';
 import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
 import { type FindingContext, type RecordedFindings, prepareFindings } from './findings.ts';
 import { AGENT_MIGRATIONS } from './migrations.ts';
+import { type RuleCost, prepareRuleCosts } from './rule-costs.ts';
+import { prepareRuleOverrides } from './rule-overrides.ts';
 import { type RuleProgress, prepareRuleProgress } from './rule-progress.ts';
 import { type SavedRules, prepareRuleRows } from './rule-rows.ts';
 
 export { MAX_AUDIT_DATA_BYTES } from './audit-outbox.ts';
 export type { DeliveryAttempt, PendingDelivery, PendingOptions } from './deliveries.ts';
 export type { FindingContext, RecordedFindings } from './findings.ts';
+export type { RuleCost } from './rule-costs.ts';
 export type { RuleProgress, SeenEvents } from './rule-progress.ts';
 export type { SavedRules } from './rule-rows.ts';
 
@@ -28,6 +31,15 @@ export type AgentWriterOptions = {
   readonly path: string;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+};
+
+/** What belongs to a new set of rules, and is stored with it or not at all. */
+export type RuleChange = {
+  readonly event: AuditEvent;
+  /** A decision of an operator that is new. */
+  readonly override?: OperatorOverride;
+  /** Id of a rule about which nothing is decided any more. */
+  readonly withoutOverride?: string;
 };
 
 /** That the newest write failed, in a sentence for people. */
@@ -40,7 +52,11 @@ export type WriteFailure = {
 
 export type AgentWriter = {
   /** Stores the whole set of loaded rules; what is not in it is marked as removed. Every new definition goes to the history. */
-  saveRules(rules: readonly Rule[]): SavedRules;
+  saveRules(rules: readonly Rule[], change?: RuleChange): SavedRules;
+  /** What operators decided about rules, also about those that are not there now. */
+  ruleOverrides(): OperatorOverride[];
+  /** What rules cost and found since they were first run. */
+  ruleCosts(): RuleCost[];
   /**
    * Stores what is new as alerts, each with one pending delivery per sink, and counts what is not. The rules must have
    * been saved. `auditOf` gives an audit entry that is queued with each alert in the same transaction.
@@ -48,8 +64,8 @@ export type AgentWriter = {
   recordFindings(findings: readonly Finding[], context: FindingContext, auditOf?: (alert: Alert) => AuditEvent): RecordedFindings;
   /** What rules came to when they last ran; of those that are loaded and ever did. */
   ruleProgress(): RuleProgress[];
-  /** Ends a cycle: queues its audit entry and stores how far the rules came, both or neither. */
-  concludeCycle(event: AuditEvent, progress: readonly RuleProgress[]): void;
+  /** Ends a cycle: queues its audit entry and stores how far the rules came and what they cost, all or nothing. */
+  concludeCycle(event: AuditEvent, progress: readonly RuleProgress[], costs?: readonly RuleCost[]): void;
   /** Deliveries that have neither succeeded nor been given up, oldest first. */
   pendingDeliveries(options?: PendingOptions): PendingDelivery[];
   recordAttempt(deliveryId: number, attempt: DeliveryAttempt): void;
@@ -85,6 +101,8 @@ const CACHE_KIB = 2_048;
 export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWriter {
   const db = openWriter({ path, durability: 'full', cacheKiB: CACHE_KIB, migrations: AGENT_MIGRATIONS, clock });
   const rules = prepareRuleRows(db);
+  const overrides = prepareRuleOverrides(db);
+  const costs = prepareRuleCosts(db);
   const progress = prepareRuleProgress(db);
   const findings = prepareFindings(db);
   const deliveries = prepareDeliveries(db);
@@ -112,7 +130,16 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
   };
 
   return {
-    saveRules: (set) => write((nowMs) => rules.save(set, nowMs)),
+    saveRules: (set, change) =>
+      write((nowMs) => {
+        const saved = rules.save(set, nowMs);
+        if (change?.override !== undefined) overrides.save(change.override);
+        if (change?.withoutOverride !== undefined) overrides.remove(change.withoutOverride);
+        if (change !== undefined) outbox.queue(change.event, nowMs);
+        return saved;
+      }),
+    ruleOverrides: () => guard(() => overrides.load()),
+    ruleCosts: () => guard(() => costs.load()),
     recordFindings: (found, context, auditOf) =>
       write((nowMs) => {
         const recorded = findings.record(found, context, nowMs);
@@ -120,10 +147,11 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
         return recorded;
       }),
     ruleProgress: () => guard(() => progress.load()),
-    concludeCycle: (event, changed) =>
+    concludeCycle: (event, changed, spent = []) =>
       write((nowMs) => {
         outbox.queue(event, nowMs);
         progress.save(changed);
+        costs.save(spent);
       }),
     pendingDeliveries: (options = {}) => guard(() => deliveries.pending(options)),
     recordAttempt: (deliveryId, attempt) => write((nowMs) => deliveries.record(deliveryId, attempt, nowMs)),

@@ -34,7 +34,7 @@ describe('a first run', () => {
     expect(output).toMatch(/procmond\s+pid \d+, uid \d+, (no capability|CAP_SYS_PTRACE alone), no network, no exec/);
     expect(output).toMatch(/scan\s+\d+ processes in [\d.]+ ms \(scan \d+\); again every 500ms/);
     expect(output).toMatch(/events\s+every exec and exit|not seen\s+processes that live less than 500ms/);
-    expect(output).toMatch(/rules\s+11 active\n/);
+    expect(output).toMatch(/rules\s+101 active\n/);
     expect(output).toMatch(/ask\s+PATH="\S+"\n\s+sentinelcli --state-dir \S+ health/);
   });
 

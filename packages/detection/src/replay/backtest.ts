@@ -1,0 +1,135 @@
+/**
+ * Runs rules over the scans of the past, one scan after the other, as if they had been live: each sees the host as it
+ * was then, with the parameters that the agent would have given it, and its findings become alerts or repeats.
+ */
+import type { RuleOutcome } from '@sentineld/model/rule';
+import type { LoadedRule } from '../rules/rule-document.ts';
+import type { ExecutorClient } from '../sql/executor-client.ts';
+import { EVENTS_TABLE } from '../sql/policy.ts';
+import { eventStart, MOST_EVENTS, type EventStart } from './event-start.ts';
+import { judgeRule, refusalProblem } from './judge-rule.ts';
+import { createRepeats, pastFindings } from './past-alerts.ts';
+import type { PastScan, PastScans, UnsureReason } from './past-scans.ts';
+import { createPastSchedule, type PastSchedule } from './past-schedule.ts';
+import { createHistory, type HistoryCounter, type RuleHistory } from './rule-history.ts';
+
+export type BacktestOptions = {
+  readonly rules: readonly LoadedRule[];
+  readonly past: PastScans;
+  readonly executor: Pick<ExecutorClient, 'validate' | 'run'>;
+  /** A finding whose key was seen less than this ago is a repeat. */
+  readonly windowMs: number;
+  /** True ends the backtest; what runs at that moment does not count. */
+  readonly isEnded: () => boolean;
+  /** Told of each scan that is done. */
+  readonly onScan: (done: number) => void;
+};
+
+export type Backtest = {
+  /** In the order of the rules. */
+  readonly histories: readonly RuleHistory[];
+  /** Scans that every rule was run over. */
+  readonly scans: readonly PastScan[];
+  /** Milliseconds that all rules took together, by scan. */
+  readonly costsMs: readonly number[];
+};
+
+/** Handed to the executor together, which runs them one by one: it never waits for a question. */
+const RULES_AT_ONCE = 64;
+/** An agent sets a rule aside that overran so often in a row. */
+const OVERRUNS_UNTIL_QUARANTINE = 2;
+
+type LiveRule = {
+  readonly rule: LoadedRule;
+  readonly readsEvents: boolean;
+  readonly schedule: PastSchedule;
+  readonly counter: HistoryCounter;
+  /** Up to where it has seen; null where it has seen nothing. */
+  seen: { readonly seq: number; readonly scanMs: number } | null;
+  /** What was missed since the scan that it was run over before. */
+  readonly missed: Set<UnsureReason>;
+  overruns: number;
+  isStopped: boolean;
+};
+
+/** One rule over one scan. */
+type Run = { readonly live: LiveRule; readonly start: EventStart; readonly outcome: RuleOutcome };
+type IsAlert = ReturnType<typeof createRepeats>;
+
+const NO_EVENTS: EventStart = { sinceSeq: 0, unseen: [] };
+
+/** Rejects with 'store.*' or 'executor.failed' where a rule cannot be judged. */
+export async function backtestRules(options: BacktestOptions): Promise<Backtest> {
+  const { past, isEnded, onScan } = options;
+  const live: LiveRule[] = [];
+  for (const rule of options.rules) live.push(await takeRule(rule, options));
+  const isAlert = createRepeats(options.windowMs);
+  const [scans, costsMs]: [PastScan[], number[]] = [[], []];
+  for (const scan of past.scans) {
+    const runs: Run[] = [];
+    const running = live.filter((one) => isDue(one, scan));
+    for (let at = 0; at < running.length && !isEnded(); at += RULES_AT_ONCE)
+      runs.push(...(await Promise.all(running.slice(at, at + RULES_AT_ONCE).map((one) => runOver(one, scan, options)))));
+    if (isEnded()) break;
+    for (const one of live) for (const reason of one.readsEvents ? scan.missed : []) one.missed.add(reason);
+    for (const run of runs) conclude(run, scan, isAlert);
+    scans.push(scan);
+    costsMs.push(runs.reduce((sum, { outcome }) => sum + outcome.durationMs, 0));
+    onScan(scans.length);
+  }
+  return { histories: live.map(({ counter }) => counter.history), scans, costsMs };
+}
+
+/** A rule that begins to watch at the first of the scans: what was before it is not its business. */
+async function takeRule(rule: LoadedRule, { executor, past: { before } }: BacktestOptions): Promise<LiveRule> {
+  const judged = await judgeRule(rule, executor);
+  return {
+    rule,
+    readsEvents: judged.ok && judged.tables.includes(EVENTS_TABLE),
+    schedule: createPastSchedule(rule.schedule),
+    counter: createHistory(rule, judged.ok ? null : judged.problem),
+    seen: before === null ? null : { seq: before.eventsUntil, scanMs: before.startMs },
+    missed: new Set(),
+    overruns: 0,
+    isStopped: !judged.ok,
+  };
+}
+
+/** A rule over events is run all the same where it would otherwise not see all of them. */
+function isDue({ isStopped, schedule, readsEvents, seen }: LiveRule, { startMs, eventsUntil }: PastScan): boolean {
+  const isFarBehind = readsEvents && seen !== null && eventsUntil - seen.seq > MOST_EVENTS / 2;
+  return !isStopped && (schedule.isDue(startMs) || isFarBehind);
+}
+
+async function runOver(live: LiveRule, scan: PastScan, { executor, past }: BacktestOptions): Promise<Run> {
+  const { rule, readsEvents, seen } = live;
+  const start = readsEvents ? eventStart(seen?.seq ?? null, scan, past.oldestEvent) : NO_EVENTS;
+  const parameters = { now: scan.startMs, since: seen?.scanMs ?? 0, scan_id: scan.id, since_seq: start.sinceSeq };
+  return { live, start, outcome: await executor.run({ sql: rule.sql, parameters, enrich: true, asOfScan: scan.id }) };
+}
+
+function conclude({ live, start, outcome }: Run, scan: PastScan, isAlert: IsAlert): void {
+  const { rule, readsEvents, counter } = live;
+  if (outcome.outcome !== 'failed') live.schedule.ran(scan.startMs);
+  if (outcome.outcome !== 'ok' || outcome.scanId !== scan.id) return countFailure(live, scan, outcome);
+  const reasons = readsEvents ? [...live.missed, ...start.unseen, ...(outcome.truncated ? (['cut'] as const) : [])] : [];
+  counter.countRun(reasons, outcome.durationMs);
+  for (const finding of pastFindings(rule, outcome.rows)) counter.countFinding(finding, scan, isAlert(finding.key, scan.startMs));
+  live.seen = { seq: scan.eventsUntil, scanMs: scan.startMs };
+  live.missed.clear();
+  live.overruns = 0;
+  return undefined;
+}
+
+function countFailure(live: LiveRule, scan: PastScan, outcome: RuleOutcome): void {
+  const { rule, counter } = live;
+  if (outcome.outcome === 'ok') return counter.countFailure('the scan is not kept any more', outcome.durationMs);
+  const isRefused = outcome.outcome === 'refused';
+  counter.countFailure(isRefused ? outcome.refusal.message : outcome.message, outcome.durationMs);
+  // Neither the rule's fault nor a reason to set it aside: the store is missing, or a row is larger than is read.
+  if (outcome.outcome === 'failed') return undefined;
+  live.overruns += 1;
+  if (!isRefused && live.overruns < OVERRUNS_UNTIL_QUARANTINE) return undefined;
+  live.isStopped = true;
+  return counter.stop(scan, isRefused ? refusalProblem(rule, outcome.refusal) : null);
+}

@@ -1,0 +1,136 @@
+/**
+ * One rule of the agent and what became of it: what its file says, what operators decided, whether it runs, what it
+ * found and cost. A new set of rules takes over from the old one what belongs to the rule and not to its file.
+ */
+import type { OperatorOverride, Refusal, RuleOutcome, RuleResult } from '@sentineld/model/rule';
+import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
+import { formatLoadProblem, type FilePlace } from '@sentineld/detection/rules/load-problem';
+import { applyOverride } from '@sentineld/detection/rules/load';
+import { placeInFile, sqlFileOf, type LoadedRule } from '@sentineld/detection/rules/rule-document';
+import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { RuleCost, SeenEvents } from '@sentineld/store/agent/writer';
+import { createTimetable, type Timetable } from './detect/timetable.ts';
+
+export type RuleState = 'unverified' | 'active' | 'disabled' | 'refused' | 'quarantined';
+
+export type RuleEntry = {
+  /** As it is run: with what the configuration and operators changed. */
+  readonly rule: LoadedRule;
+  /** As its file and the configuration have it. */
+  readonly loaded: LoadedRule;
+  /** What operators decided about it; null where nobody did. */
+  readonly override: OperatorOverride | null;
+  state: RuleState;
+  /** Why it is refused or quarantined. */
+  refusal: Refusal | null;
+  runs: number;
+  hits: number;
+  overruns: number;
+  lastOutcome: RuleOutcome['outcome'] | null;
+  lastMs: number | null;
+  /** Tables that its statement reads; known once it was looked at. */
+  reads: readonly string[];
+  /** What the newest evaluation came to, perhaps before this start; null before the first. */
+  result: RuleResult | null;
+  /** Since when every evaluation came to this, in milliseconds since 1970. */
+  resultSinceMs: number | null;
+  /** Why it was incomplete or failed. */
+  resultReason: string | null;
+  /** Evaluations since the start, by what they came to. */
+  readonly counts: Record<RuleResult, number>;
+  /** Up to where it has seen; null before the first evaluation. */
+  seen: SeenEvents | null;
+  /** What it cost and found since it was first run, also before this start. */
+  cost: RuleCost;
+  /** When it is run. */
+  timetable: Timetable;
+};
+
+/** A rule that was never run. */
+export function entryOf(loaded: LoadedRule, override: OperatorOverride | null): RuleEntry {
+  const rule = applyOverride(loaded, override ?? undefined);
+  return {
+    rule,
+    loaded,
+    override,
+    state: rule.enabled ? 'unverified' : 'disabled',
+    refusal: null,
+    runs: 0,
+    hits: 0,
+    overruns: 0,
+    lastOutcome: null,
+    lastMs: null,
+    reads: [],
+    result: null,
+    resultSinceMs: null,
+    resultReason: null,
+    counts: { matched: 0, no_match: 0, incomplete: 0, failed: 0 },
+    seen: null,
+    cost: { ruleId: rule.id, runs: 0, rows: 0, hits: 0, totalMs: 0, worstMs: 0, overruns: 0, lastRunMs: 0 },
+    timetable: createTimetable(rule.schedule),
+  };
+}
+
+/**
+ * Gives a rule what the one of its id had: its counts always; when it is due, where its schedule is the same; its place among events and its newest result while it is
+ * enabled, as the store keeps them; and that it is quarantined, where it would run the same query again.
+ */
+export function takeOver(entry: RuleEntry, earlier: RuleEntry): void {
+  const { runs, hits, lastOutcome, lastMs, cost } = earlier;
+  Object.assign(entry, { runs, hits, lastOutcome, lastMs, cost });
+  Object.assign(entry.counts, earlier.counts);
+  if (entry.timetable.schedule === earlier.timetable.schedule) entry.timetable = earlier.timetable;
+  if (entry.state === 'disabled') return;
+  const { result, resultSinceMs, resultReason, seen } = earlier;
+  Object.assign(entry, { result, resultSinceMs, resultReason, seen });
+  if (entry.rule.sql !== earlier.rule.sql) return;
+  entry.overruns = earlier.overruns;
+  if (earlier.state === 'quarantined' && entry.state === 'active') Object.assign(entry, { state: 'quarantined', refusal: earlier.refusal });
+}
+
+/** A query that was looked at and accepted is not looked at again: the answer would be the same. */
+export function takeOverJudgement(entry: RuleEntry, earlier: RuleEntry | undefined): void {
+  if (entry.state !== 'unverified' || earlier === undefined) return;
+  const wasAccepted = earlier.state === 'active' || earlier.state === 'quarantined';
+  const isSame = entry.rule.sql === earlier.rule.sql && entry.rule.dedupKeys.join() === earlier.rule.dedupKeys.join();
+  if (wasAccepted && isSame) Object.assign(entry, { state: 'active', reads: earlier.reads });
+}
+
+/** Has a rule that nobody looked at yet looked at in the confined executor. Throws what the executor throws. */
+export async function judgeEntry(entry: RuleEntry, executor: Pick<ExecutorClient, 'validate'>): Promise<void> {
+  if (entry.state !== 'unverified') return;
+  const judged = await judge(entry.rule, executor);
+  entry.refusal = judged.refusal;
+  entry.reads = judged.tables;
+  entry.state = entry.refusal === null ? 'active' : 'refused';
+}
+
+type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[] };
+
+async function judge(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Judged> {
+  const first = await executor.validate(rule.sql);
+  // On a host that is short of time the first look at a harmless statement may take too long.
+  const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
+  if (!validation.ok) return { refusal: validation.refusal, tables: [] };
+  const problem = checkDedupKeys(rule, validation.columns);
+  const refusal = problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
+  return { refusal, tables: validation.tables };
+}
+
+/** Where the fault stands: in the query, or at the columns of dedup, which are in the rule's own file. */
+export function placeOfRefusal(rule: LoadedRule, { code, position }: Refusal): FilePlace & { readonly file: string } {
+  if (code === 'dedup') return { file: rule.sourcePath, ...rule.places.dedup };
+  return { file: sqlFileOf(rule), ...placeInFile(rule, position) };
+}
+
+/** One line for people: where in which file, and why. */
+export function refusalLine(entry: RuleEntry): string {
+  if (entry.refusal === null) return '';
+  const { rule, refusal } = entry;
+  return formatLoadProblem({
+    ...placeOfRefusal(rule, refusal),
+    ruleId: rule.id,
+    message: `rule ${rule.id} ${entry.state}: ${refusal.message}`,
+    hint: '',
+  });
+}
