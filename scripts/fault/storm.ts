@@ -2,6 +2,9 @@
  * `storm`: five thousand forks and execs a second, with the kernel's process events. procmond stays up, small and answers;
  * of each exec it has an event, or it says that some were lost; rules over that interval are incomplete, and then all is well.
  */
+import { randomBytes } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askProcmond, problemsOf, type ProcmondHealth } from './rig/ask.ts';
 import { defineFault, type Campaign } from './rig/campaign.ts';
@@ -38,7 +41,7 @@ export const storm = defineFault({
   needs: ['root', 'gcc'],
   world: 'host pids',
   run: async (campaign) => {
-    const program = buildProgram(campaign.cleanup, 'exec-storm');
+    const program = withOwnName(buildProgram(campaign.cleanup, 'exec-storm'));
     for (let round = 1; round <= campaign.rounds; round++) {
       campaign.begin(round);
       await blow(campaign, program, round % 2 === 0);
@@ -128,6 +131,13 @@ async function judgeAfter(campaign: Campaign, site: Site, before: ProcmondHealth
   campaign.expect('daemon-ended', (await site.procmond())?.pid === before.pid ? null : site.lastWords('procmond'));
 }
 
+/** Other campaigns storm at the same time: of an exec whose executable was not seen its name alone tells whose it is. */
+function withOwnName(program: string): string {
+  const own = join(dirname(program), `storm-${randomBytes(4).toString('hex')}`);
+  renameSync(program, own);
+  return own;
+}
+
 /** Every exec is there, or its loss is said, by numbers, by the ledger and by the rules. */
 async function judgeAccount(
   campaign: Campaign,
@@ -144,9 +154,10 @@ async function judgeAccount(
   // An exec that was over before it could be looked at has no name: it may be one of these.
   const [row] = withDatabase(site.paths.eventsDb, (all) =>
     all(
-      `SELECT sum(exe_path = ? OR (exe_path IS NULL AND name = 'exec-storm')) AS known, sum(name IS NULL OR name = '') AS nameless
+      `SELECT sum(exe_path = ?1 OR (exe_path IS NULL AND name = ?2)) AS known, sum(name IS NULL OR name = '') AS nameless
        FROM process_events WHERE event = 'exec'`,
       program,
+      basename(program),
     ),
   );
   // One more is the storm itself, when it was started.

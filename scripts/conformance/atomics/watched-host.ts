@@ -27,8 +27,7 @@ export type WatchedOptions = {
 const INTERVAL_MS = 1_000;
 const PATIENCE_MS = 30_000;
 const NODE_WORDS = ['--disable-warning=ExperimentalWarning'];
-/** One scan may have begun before an event, and the rules of one be under way. */
-const CYCLES = 3;
+type LogLine = { readonly msg: string; readonly scanId: number; readonly timestampMs: number };
 
 export async function startWatchedHost({ programs, directory, rules, events }: WatchedOptions): Promise<WatchedHost> {
   const stateDir = join(directory, `state-${events}`);
@@ -43,17 +42,27 @@ export async function startWatchedHost({ programs, directory, rules, events }: W
     closeSync(descriptor);
     return child;
   };
-  const cycles = (): number => readFileSync(log, 'utf8').split('"msg":"cycle.completed"').length - 1;
-  const waitFor = async (count: number): Promise<void> => {
-    for (const end = Date.now() + PATIENCE_MS; cycles() < count; await pause(100))
+  const procmondLog = join(directory, `procmond-${events}.log`);
+  const waitFor = async <Found>(look: () => Found | undefined): Promise<Found> => {
+    for (const end = Date.now() + PATIENCE_MS; ; await pause(100)) {
+      const found = look();
+      if (found !== undefined) return found;
       if (Date.now() > end) throw new Error(`the daemons do not go on: ${readFileSync(log, 'utf8').slice(-500)}`);
+    }
   };
-  const procmond = start('procmond', join(directory, `procmond-${events}.log`));
+  const cycleOf = (scanId: number): Promise<LogLine> =>
+    waitFor(() => linesOf(log, 'cycle.completed').find((line) => line.scanId >= scanId));
+  const procmond = start('procmond', procmondLog);
   await pause(INTERVAL_MS);
   const agent = start('sentinelagent', log);
-  await waitFor(1);
+  await cycleOf(1);
   return {
-    caughtUp: () => waitFor(cycles() + CYCLES),
+    caughtUp: async () => {
+      const askedMs = Date.now();
+      const scan = await waitFor(() => linesOf(procmondLog, 'scan.completed').find(({ timestampMs }) => timestampMs > askedMs));
+      // What was read while that scan was stored belongs to the next one.
+      await cycleOf(scan.scanId + 1);
+    },
     fired: () => firedIn(programs, stateDir),
     stop: async () => {
       for (const child of [agent, procmond]) {
@@ -62,6 +71,12 @@ export async function startWatchedHost({ programs, directory, rules, events }: W
       }
     },
   };
+}
+
+/** What a daemon has logged of one kind so far. */
+function linesOf(file: string, msg: string): readonly LogLine[] {
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  return lines.filter((line) => line.includes(`"msg":"${msg}"`)).map((line) => JSON.parse(line) as LogLine);
 }
 
 function firedIn(programs: string, stateDir: string): ReadonlyMap<string, number> {

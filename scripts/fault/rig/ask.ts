@@ -98,8 +98,17 @@ export function askAgent(paths: StatePaths): Promise<AgentHealth | null> {
 }
 
 export async function askRules(paths: StatePaths): Promise<readonly RuleSummary[]> {
-  const page = await answerOf<{ readonly rules: readonly RuleSummary[] }>(paths.agentSocket, { request: 'rules', offset: 0 });
-  return page?.rules ?? [];
+  const rules: RuleSummary[] = [];
+  for (let total = 1; rules.length < total;) {
+    const page = await answerOf<{ readonly rules: readonly RuleSummary[]; readonly total: number }>(paths.agentSocket, {
+      request: 'rules',
+      offset: rules.length,
+    });
+    if (page === null || page.rules.length === 0) return [];
+    rules.push(...page.rules);
+    total = page.total;
+  }
+  return rules;
 }
 
 async function answerOf<Answer>(

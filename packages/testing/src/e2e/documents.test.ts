@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -92,6 +93,33 @@ describe('the README', () => {
   });
 });
 
+const RECORDED = {
+  event_id: 'e1',
+  pid: 7,
+  ppid: 1,
+  name: 'id',
+  Image: '/usr/bin/id',
+  argv: ['id'],
+  CommandLine: 'id',
+  ParentImage: '/usr/bin/dash',
+};
+
+function sigmaRule(name: string): string {
+  const id = createHash('sha256')
+    .update(name)
+    .digest('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+  return `title: ${name}
+id: ${id}
+status: test
+level: low
+logsource: { product: linux, category: process_creation }
+detection:
+  selection: { Image|endswith: '/nothing-of-this-name' }
+  condition: selection
+`;
+}
+
 describe('docs/cli.md', () => {
   let scratch = '';
   beforeAll(() => {
@@ -101,6 +129,10 @@ describe('docs/cli.md', () => {
     for (const name of ['cryptocurrency-miner.yaml', 'cryptocurrency-miner.case.yaml'])
       copyFileSync(join(rules, name), join(scratch, 'my-rules', name));
     copyFileSync(join(rules, 'cryptocurrency-miner.yaml'), join(scratch, 'one.yaml'));
+    copyFileSync(join(rules, 'cryptocurrency-miner.yaml'), join(scratch, 'my-rule.yaml'));
+    mkdirSync(join(scratch, 'sigma/rules/linux'), { recursive: true });
+    for (const name of ['one.yml', 'another.yml', 'sigma/rules/linux/third.yml']) writeFileSync(join(scratch, name), sigmaRule(name));
+    writeFileSync(join(scratch, 'recorded.jsonl'), `${JSON.stringify(RECORDED)}\n`);
     writeFileSync(join(scratch, 'config.yaml'), 'collection:\n  interval: 5s\n');
     // What was put away elsewhere when the ledger was new.
     shell('sentinelcli audit key export > ledger.keys; sentinelcli audit checkpoint > kept-elsewhere.txt', scratch);

@@ -76,7 +76,7 @@ const WRONG: Readonly<Record<string, readonly Wrong[]>> = {
     [['memory', '--quick=1'], 2, '--quick=1: not taken', '--quick takes no value', 'write --quick alone'],
   ],
   'pnpm conformance': [
-    [[], 2, 'pnpm conformance needs the name of a suite', 'one of sql, crypto, schema, all', 'pnpm conformance all'],
+    [[], 2, 'pnpm conformance needs the name of a suite', 'one of sql, crypto, schema, sigma, atomics, all', 'pnpm conformance all'],
     [['sq'], 2, 'unknown command "sq"', 'pnpm conformance knows sql', 'did you mean "pnpm conformance sql"?'],
     [['constructor'], 2, 'unknown command "constructor"', 'pnpm conformance knows sql', 'pnpm conformance --help'],
     [['sql', 'crypto'], 2, '"crypto" is one word too many', 'takes one word', 'leave it out'],
