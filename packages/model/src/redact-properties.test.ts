@@ -26,7 +26,7 @@ describe('properties', () => {
         if (once.redacted === 0) expect(once.argv).toBe(argv);
         else expect(once.argv).not.toEqual(argv);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 

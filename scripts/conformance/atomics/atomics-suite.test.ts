@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { PROGRAMS_DIRECTORY } from '../programs.ts';
 import type { CaseResult } from '../suite.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
-import { atomicsSuite } from './atomics-suite.ts';
+import { runAtomics } from './atomics-suite.ts';
 import { whyNoAtomics } from './run-atomic.ts';
 
 const isBuilt = existsSync(join(PROGRAMS_DIRECTORY, 'executor.js'));
@@ -32,21 +32,22 @@ const TECHNIQUES = [
   { ...TECHNIQUE, id: 'quiet', name: 'Does not', command: 'sleep 0.1\n' },
 ];
 
-it.skipIf(why !== null)('a technique whose rules fire, and one whose rules do not [root, unshare]', async () => {
+// Other tests storm the whole host: then events are dropped, which is said, and an exec may be among them.
+it.skipIf(why !== null)('a technique whose rules fire, and one whose rules do not [root, unshare]', { retry: 2 }, async () => {
   using home = temporaryDirectory('atomics-test', { open: true });
   mkdirSync(join(home.path, 'atomics'));
   mkdirSync(join(home.path, 'sigma/rules'), { recursive: true });
   writeFileSync(join(home.path, 'atomics/atomics.json'), JSON.stringify(TECHNIQUES));
   writeFileSync(join(home.path, 'sigma/rules/naps.yml'), RULE);
   const results: CaseResult[] = [];
-  for await (const result of atomicsSuite.run({ corpora: home.path, programs: PROGRAMS_DIRECTORY })) results.push(result);
+  for await (const result of runAtomics({ corpora: home.path, programs: PROGRAMS_DIRECTORY }, ['kernel'])) results.push(result);
   expect(results).toEqual([
     { id: 'seen', detail: { name: 'Naps', fired: ['naps'], missing: [] } },
     { id: 'quiet', detail: { name: 'Does not', fired: [], missing: ['naps'] } },
     {
       id: 'techniques whose rules fire',
       problem: 'the expected rules fire for 1 of 2 techniques, not for 14',
-      detail: { techniques: 2, withEvents: 1, withScansAlone: 0 },
+      detail: { techniques: 2, withEvents: 1 },
     },
   ]);
 });
