@@ -226,7 +226,7 @@ describe('createRuleBook', () => {
         return isTooLong ? { ok: false, refusal } : { ok: true, columns: ['pid', 'start_time'], tables: [] };
       },
     });
-    expect(asked).toEqual(['busy', 'busy', 'costly', 'costly']);
+    expect(asked).toEqual(['busy', 'costly', 'busy', 'costly']);
     expect(book.entries.map(({ state }) => state)).toEqual(['active', 'refused']);
   });
 

@@ -12,7 +12,7 @@ import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { RuleCost, RuleProgress } from '@sentineld/store/agent/writer';
 import type { Evaluation } from './detect/evaluate-rule.ts';
-import { entryOf, judgeEntry, placeOfRefusal, refusalLine, type RuleEntry, type RuleState } from './rule-entry.ts';
+import { entryOf, judgeEntries, placeOfRefusal, refusalLine, type RuleEntry, type RuleState } from './rule-entry.ts';
 
 export { refusalLine, type RuleEntry, type RuleState };
 
@@ -54,7 +54,7 @@ export function createRuleBook(options: LoadOptions, overrides: readonly Operato
     active: () => activeOf(set.entries).toSorted((a, b) => (a.lastMs ?? 0) - (b.lastMs ?? 0)),
     validate: async (executor) => {
       const waiting = set.entries.filter((entry) => entry.state === 'unverified');
-      for (const entry of waiting) await judgeEntry(entry, executor);
+      await judgeEntries(waiting, executor);
       return waiting.flatMap(({ rule, refusal }) => (refusal === null ? [] : [rejection(rule, refusal, 'refused')]));
     },
     recordRun: (entry, evaluation, nowMs) => {

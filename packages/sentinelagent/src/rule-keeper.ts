@@ -17,7 +17,7 @@ import type { Detection } from './detection.ts';
 import { decide, decisionEvidence, replyOf, type Decided, type Decider } from './rule-decision.ts';
 import { entriesHash, loadRuleSet, overridesWithoutRule, ruleSetHash, rulesOf, type RuleBook, type RuleSet } from './rule-book.ts';
 import { changesBetween, NO_CHANGES, reloadEvidence, shownLines, type AskedBy, type RuleChanges } from './rule-changes.ts';
-import { judgeEntry, refusalLine, takeOver, takeOverJudgement } from './rule-entry.ts';
+import { judgeEntries, judgeEntry, refusalLine, takeOver, takeOverJudgement } from './rule-entry.ts';
 
 export type RuleKeeper = {
   /** Loads all rules anew, all or none. Throws 'state.*' where that cannot be kept. */
@@ -70,9 +70,6 @@ async function reload(options: RuleKeeperOptions, by: AskedBy): Promise<RulesRel
   return reply;
 }
 
-/** So many rules are looked at between two that are run: one at a time, each would wait for a rule of the cycle. */
-const JUDGED_AT_ONCE = 32;
-
 /** Why this set is not taken, a line each: every file that cannot be loaded and every enabled rule that would not be run. */
 async function problemsOf(set: RuleSet, { book, executor }: RuleKeeperOptions): Promise<readonly string[]> {
   const faults = set.problems.filter(({ file }) => file !== OVERRIDES_PLACE).map(formatLoadProblem);
@@ -80,8 +77,7 @@ async function problemsOf(set: RuleSet, { book, executor }: RuleKeeperOptions): 
   for (const entry of set.entries) takeOverJudgement(entry, earlier.get(entry.rule.id));
   const unseen = set.entries.filter(({ state }) => state === 'unverified');
   try {
-    for (let at = 0; at < unseen.length; at += JUDGED_AT_ONCE)
-      await Promise.all(unseen.slice(at, at + JUDGED_AT_ONCE).map((entry) => judgeEntry(entry, executor)));
+    await judgeEntries(unseen, executor);
   } catch (cause) {
     return [...faults, `the SQL of the rules cannot be looked at now: ${messageOf(cause)}`];
   }
