@@ -21,15 +21,13 @@ export const atomicsSuite: Suite = {
   summary: 'attack techniques done for real have the rules fire that they have to; as root',
   needs: [ATOMICS, RULES],
   needsPrograms: true,
-  run: (context) => runAtomics(context),
+  run: runAtomics,
 };
-
-type Tier = 'kernel' | 'off';
 
 type Tried = { readonly atomic: Atomic; readonly fired: readonly string[]; readonly missing: readonly string[] };
 
 /** The techniques, once with each of these sources of events. */
-export async function* runAtomics(context: SuiteContext, tiers: readonly Tier[] = ['kernel', 'off']): AsyncGenerator<CaseResult> {
+async function* runAtomics(context: SuiteContext): AsyncGenerator<CaseResult> {
   const why = whyNoAtomics();
   if (why !== null) {
     yield caseOf('atomics', `not run: ${why}`);
@@ -41,7 +39,7 @@ export async function* runAtomics(context: SuiteContext, tiers: readonly Tier[] 
   const atomics = JSON.parse(readFileSync(join(context.corpora, ATOMICS), 'utf8')) as readonly Atomic[];
   const ids = idsByName(context.corpora);
   const counts: Record<string, number> = {};
-  for (const events of tiers) {
+  for (const events of ['kernel', 'off'] as const) {
     const host = await startWatchedHost({ programs: context.programs, directory: home.path, rules, events });
     try {
       let before = host.fired();
@@ -61,7 +59,7 @@ export async function* runAtomics(context: SuiteContext, tiers: readonly Tier[] 
     }
   }
   const expecting = atomics.filter(({ expect_child: expected }) => expected.length > 0).length;
-  const { kernel = 0, off } = counts;
+  const { kernel = 0, off = 0 } = counts;
   const problem = kernel < AT_LEAST ? `the expected rules fire for ${kernel} of ${expecting} techniques, not for ${AT_LEAST}` : undefined;
   yield caseOf('techniques whose rules fire', problem, {
     techniques: expecting,

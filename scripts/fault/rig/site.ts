@@ -74,7 +74,8 @@ export type Site = {
 /** Not among those that the daemons become. */
 const OPERATOR_UID = 61_100;
 const STOP_PATIENCE_MS = 15_000;
-const SETTLE_PATIENCE_MS = 30_000;
+/** A first cycle looks at ten thousand events with a hundred rules, beside whatever else storms the machine. */
+const SETTLE_PATIENCE_MS = 90_000;
 const STRETCHED_MS = 10_000;
 
 export function openSite(campaign: Campaign, options: SiteOptions = {}): Site {

@@ -138,7 +138,7 @@ describe('docs/cli.md', () => {
     shell('sentinelcli audit key export > ledger.keys; sentinelcli audit checkpoint > kept-elsewhere.txt', scratch);
   });
 
-  it.each(commandsOf('docs/cli.md'))('%s', (command) => {
+  it.each(commandsOf('docs/cli.md'))('%s', { retry: 1 }, (command) => {
     if (needsJq(command) && !hasJq) return console.log(`not run, jq is not installed: ${command}`);
     const { status, stderr } = shell(command, scratch);
     expect(`${status} ${withoutNotes(stderr)}`).toBe('0 ');
@@ -147,7 +147,7 @@ describe('docs/cli.md', () => {
 });
 
 describe('docs/operator_guide.md', () => {
-  it.each(commandsOf('docs/operator_guide.md'))('%s', (command) => {
+  it.each(commandsOf('docs/operator_guide.md'))('%s', { retry: 1 }, (command) => {
     const { status, stderr } = shell(command, ROOT);
     expect(`${status} ${withoutNotes(stderr)}`).toBe('0 ');
   });
