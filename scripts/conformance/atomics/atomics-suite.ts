@@ -64,7 +64,7 @@ async function* runAtomics(context: SuiteContext): AsyncGenerator<CaseResult> {
   yield caseOf('techniques whose rules fire', problem, {
     techniques: expecting,
     withEvents: kernel,
-    ...(off === undefined ? {} : { withScansAlone: off }),
+    withScansAlone: off,
   });
 }
 
