@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeDirectory, ROOT, startInstallation, temporaryDirectory, type Finished, type Installation } from './installation.ts';
@@ -147,6 +147,8 @@ describe('docs/cli.md', () => {
 });
 
 describe('docs/operator_guide.md', () => {
+  afterAll(() => rmSync(join(ROOT, 'web-1.keys'), { force: true }));
+
   it.each(commandsOf('docs/operator_guide.md'))('%s', { retry: 1 }, (command) => {
     const { status, stderr } = shell(command, ROOT);
     expect(`${status} ${withoutNotes(stderr)}`).toBe('0 ');
