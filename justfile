@@ -15,7 +15,7 @@ build:
 start *ARGS:
     {{ pnpm }} run start {{ ARGS }}
 
-# Types, programs, checks, tests with coverage; with names of tests only those tests
+# Types, programs, checks, tests; with names of tests only those tests
 test *NAMES:
     {{ pnpm }} run test {{ NAMES }}
 

@@ -1,13 +1,12 @@
 /**
- * What `pnpm test` runs: types, programs, checks, tests with coverage. With arguments it runs the tests they name
- * (`pnpm test packages/store`), without checks and coverage. The last line is `N passed, N failed`, checks counted too.
+ * What `pnpm test` runs: types, programs, checks, tests. With arguments it runs the tests they name
+ * (`pnpm test packages/store`), without checks. The last line is `N passed, N failed`, checks counted too.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from './checks/command.ts';
-import { checkCoverage, readCoverage } from './checks/coverage.ts';
-import { REPOSITORY, formatFinding } from './checks/finding.ts';
+import { REPOSITORY } from './checks/finding.ts';
 import { addTallies, describeResult, formatTally, runChecks, type Tally } from './checks/run.ts';
 import type { SkippedTest, TestTally } from './checks/tally-reporter.ts';
 
@@ -60,34 +59,13 @@ function readTally(file: string, ok: boolean, failure = 'vitest ended without a 
   return { passed, failed: unexplained ? 1 : failed, skipped: skipped.length };
 }
 
-async function runTests(names: readonly string[], directory: string, coverage: boolean): Promise<Tally> {
+async function runTests(names: readonly string[], directory: string): Promise<Tally> {
   const tallyFile = join(directory, 'tally.json');
   const { ok, failure } = await runCommand(
-    [
-      'vitest',
-      'run',
-      '--reporter=default',
-      '--reporter=./scripts/checks/tally-reporter.ts',
-      ...(coverage ? ['--coverage', '--coverage.reporter=text-summary', '--coverage.reporter=json-summary'] : []),
-      ...(coverage ? [`--coverage.reportsDirectory=${join(directory, 'coverage')}`] : []),
-      ...names,
-    ],
+    ['vitest', 'run', '--reporter=default', '--reporter=./scripts/checks/tally-reporter.ts', ...names],
     { show: true, env: { TEST_TALLY_FILE: tallyFile }, timeoutMs: Math.max(1000, TIME_LIMIT_MS - (performance.now() - started)) },
   );
   return readTally(tallyFile, ok, failure);
-}
-
-function judgeCoverage(directory: string): Tally {
-  const file = join(directory, 'coverage', 'coverage-summary.json');
-  const packages = existsSync(file) ? readCoverage(REPOSITORY, file) : [];
-  for (const { packageName, percent, least } of packages) {
-    console.log(
-      `${packageName.padEnd(18)}${percent.toFixed(1).padStart(6)} %${least === undefined ? '' : `   at least ${String(least)} %`}`,
-    );
-  }
-  const findings = checkCoverage(packages);
-  for (const finding of findings) console.log(formatFinding(finding));
-  return findings.length === 0 ? PASSED : FAILED;
 }
 
 const names = process.argv.slice(2).filter((argument) => argument !== '--');
@@ -98,8 +76,7 @@ process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 
 const tallies = [await runPhase('build', buildPrograms)];
 if (everything) tallies.push(await runPhase('checks', runChecks));
-tallies.push(await runPhase('tests', () => runTests(names, directory, everything)));
-if (everything) tallies.push(await runPhase('coverage of lines', () => Promise.resolve(judgeCoverage(directory))));
+tallies.push(await runPhase('tests', () => runTests(names, directory)));
 
 const tally = tallies.reduce(addTallies);
 console.log(`\n${phases.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ')}`);

@@ -47,7 +47,7 @@ export async function runFault(fault: Fault, options: RunOptions): Promise<Outco
   const findings = new Map<string, Finding>();
   const figures: Record<string, number> = {};
   try {
-    const programs = freezePrograms(options.programs, cleanup);
+    const programs = freezePrograms(options.programs, cleanup, { fewRules: options.quick });
     process.stdout.write(`fault ${fault.name}: ${fault.summary}; ${rounds} rounds, seed ${seed}, programs ${programs.fingerprint}\n`);
     await fault.run(createCampaign({ seed, rounds, quick: options.quick, cleanup, programs }, findings, figures));
   } catch (cause) {

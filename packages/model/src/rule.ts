@@ -68,12 +68,20 @@ export type Refusal = {
   readonly position: SqlPosition | null;
 };
 
+/**
+ * What a rule has to look at in a scan: events that it has not seen, processes that are new or have changed (or whose
+ * parent has), or everything.
+ */
+export const RULE_SCOPES = ['new_events', 'changed_processes', 'everything'] as const;
+export type RuleScope = (typeof RULE_SCOPES)[number];
+
 export type Validation =
   | {
       readonly ok: true;
       readonly columns: readonly string[];
       /** Readable tables that the statement reads, each once. */
       readonly tables: readonly string[];
+      readonly scope: RuleScope;
     }
   | { readonly ok: false; readonly refusal: Refusal };
 

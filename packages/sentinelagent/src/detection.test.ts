@@ -30,7 +30,7 @@ function detection(queueAudit: (event: AuditEvent) => void = () => undefined, st
     config: { ...DEFAULTS, detection: { ...DEFAULTS.detection, deadline: 2_000 } },
     store: { queueAudit, concludeCycle: (event) => queueAudit(event), recordFindings: () => ({ alerts: [], suppressed: 0 }) },
     book: book as unknown as RuleBook,
-    executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [], tables: [] }) },
+    executor: { run: () => answer.promise, validate: async () => ({ ok: true, columns: [], tables: [], scope: 'everything' as const }) },
     log: silentLogger(),
     deliverer: { drain: async () => undefined },
     sinkNames: [],

@@ -34,7 +34,9 @@ describe('rules with a schedule', () => {
     for (const id of ['a', 'b'])
       writeFileSync(join(directory, `${id}.yaml`), rule(id) + (id === 'a' ? `schedule: ${schedule}\n` : ''), { mode: 0o644 });
     const book = createRuleBook({ builtinDirectory: directory, directories: [] });
-    await book.validate({ validate: async () => ({ ok: true, columns: ['pid', 'start_time'], tables: ['process_events'] }) });
+    await book.validate({
+      validate: async () => ({ ok: true, columns: ['pid', 'start_time'], tables: ['process_events'], scope: 'everything' as const }),
+    });
     const ran: string[] = [];
     const parameters: unknown[] = [];
     let nowMs = 0;

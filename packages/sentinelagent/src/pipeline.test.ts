@@ -48,7 +48,7 @@ const overrun: RuleOutcome = { outcome: 'timeout', message: 'longer than 100 ms'
 
 async function cycle(outcomes: Readonly<Record<string, RuleOutcome>>, times = 1, tables: readonly string[] = []) {
   const book = bookOf(Object.keys(outcomes));
-  await book.validate({ validate: async () => ({ ok: true, columns: ['pid', 'start_time'], tables }) });
+  await book.validate({ validate: async () => ({ ok: true, columns: ['pid', 'start_time'], tables, scope: 'everything' as const }) });
   const audit: AuditEvent[] = [];
   const findings: Finding[] = [];
   const order: string[] = [];
@@ -200,7 +200,7 @@ describe('createRuleBook', () => {
       validate: async (sql) => {
         const id = idIn(sql);
         if (id === 'bad') return { ok: false, refusal: { code: 'table', message: 'no table secrets', position: { line: 1, column: 8 } } };
-        return { ok: true, columns: id === 'nodedup' ? ['pid'] : ['pid', 'start_time'], tables: [] };
+        return { ok: true, columns: id === 'nodedup' ? ['pid'] : ['pid', 'start_time'], tables: [], scope: 'everything' as const };
       },
     });
     expect(book.entries.map((entry) => [entry.rule.id, entry.state])).toEqual([
@@ -223,7 +223,7 @@ describe('createRuleBook', () => {
         asked.push(idIn(sql));
         const isTooLong = idIn(sql) === 'costly' || asked.filter((id) => id === 'busy').length === 1;
         const refusal = { code: 'limit', message: 'too costly to judge', position: null } as const;
-        return isTooLong ? { ok: false, refusal } : { ok: true, columns: ['pid', 'start_time'], tables: [] };
+        return isTooLong ? { ok: false, refusal } : { ok: true, columns: ['pid', 'start_time'], tables: [], scope: 'everything' as const };
       },
     });
     expect(asked).toEqual(['busy', 'costly', 'busy', 'costly']);
@@ -237,7 +237,7 @@ describe('createRuleBook', () => {
     await book.validate({
       validate: async () => {
         looked++;
-        return { ok: true, columns: ['pid', 'start_time'], tables: [] };
+        return { ok: true, columns: ['pid', 'start_time'], tables: [], scope: 'everything' as const };
       },
     });
     expect(looked).toBe(1);

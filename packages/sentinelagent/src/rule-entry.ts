@@ -2,7 +2,7 @@
  * One rule of the agent and what became of it: what its file says, what operators decided, whether it runs, what it
  * found and cost. A new set of rules takes over from the old one what belongs to the rule and not to its file.
  */
-import type { OperatorOverride, Refusal, RuleOutcome, RuleResult } from '@sentineld/model/rule';
+import type { OperatorOverride, Refusal, RuleOutcome, RuleResult, RuleScope } from '@sentineld/model/rule';
 import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
 import { formatLoadProblem, type FilePlace } from '@sentineld/detection/rules/load-problem';
 import { applyOverride } from '@sentineld/detection/rules/load';
@@ -30,6 +30,8 @@ export type RuleEntry = {
   lastMs: number | null;
   /** Tables that its statement reads; known once it was looked at. */
   reads: readonly string[];
+  /** What it has to look at in a scan; known once it was looked at. */
+  scope: RuleScope;
   /** What the newest evaluation came to, perhaps before this start; null before the first. */
   result: RuleResult | null;
   /** Since when every evaluation came to this, in milliseconds since 1970. */
@@ -61,6 +63,7 @@ export function entryOf(loaded: LoadedRule, override: OperatorOverride | null): 
     lastOutcome: null,
     lastMs: null,
     reads: [],
+    scope: 'everything',
     result: null,
     resultSinceMs: null,
     resultReason: null,
@@ -93,7 +96,7 @@ export function takeOverJudgement(entry: RuleEntry, earlier: RuleEntry | undefin
   if (entry.state !== 'unverified' || earlier === undefined) return;
   const wasAccepted = earlier.state === 'active' || earlier.state === 'quarantined';
   const isSame = entry.rule.sql === earlier.rule.sql && entry.rule.dedupKeys.join() === earlier.rule.dedupKeys.join();
-  if (wasAccepted && isSame) Object.assign(entry, { state: 'active', reads: earlier.reads });
+  if (wasAccepted && isSame) Object.assign(entry, { state: 'active', reads: earlier.reads, scope: earlier.scope });
 }
 
 /** So many at a time: one at a time, each would wait for a rule of the cycle that runs beside. */
@@ -111,19 +114,20 @@ export async function judgeEntry(entry: RuleEntry, executor: Pick<ExecutorClient
   const judged = await judge(entry.rule, executor);
   entry.refusal = judged.refusal;
   entry.reads = judged.tables;
+  entry.scope = judged.scope;
   entry.state = entry.refusal === null ? 'active' : 'refused';
 }
 
-type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[] };
+type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[]; readonly scope: RuleScope };
 
 async function judge(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Judged> {
   const first = await executor.validate(rule.sql);
   // On a host that is short of time the first look at a harmless statement may take too long.
   const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
-  if (!validation.ok) return { refusal: validation.refusal, tables: [] };
+  if (!validation.ok) return { refusal: validation.refusal, tables: [], scope: 'everything' };
   const problem = checkDedupKeys(rule, validation.columns);
   const refusal = problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
-  return { refusal, tables: validation.tables };
+  return { refusal, tables: validation.tables, scope: validation.scope };
 }
 
 /** Where the fault stands: in the query, or at the columns of dedup, which are in the rule's own file. */

@@ -54,7 +54,12 @@ export async function keep(ids: readonly string[]): Promise<Kept> {
   const audit: AuditEvent[] = [];
   const changes: RuleChange[] = [];
   const waiting: (() => void)[] = [];
-  const accept = async (): Promise<Validation> => ({ ok: true, columns: ['pid', 'start_time'], tables: ['process_events'] });
+  const accept = async (): Promise<Validation> => ({
+    ok: true,
+    columns: ['pid', 'start_time'],
+    tables: ['process_events'],
+    scope: 'everything' as const,
+  });
   const book = createRuleBook(load);
   await book.validate({ validate: accept });
   const keeper = createRuleKeeper({

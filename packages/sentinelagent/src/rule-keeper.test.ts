@@ -53,7 +53,7 @@ describe('reload', () => {
     kept.validate = async (sql) =>
       sql.includes('nope')
         ? { ok: false, refusal: { code: 'column', message: 'There is no column nope.', position: { line: 1, column: 8 } } }
-        : { ok: true, columns: ['pid', 'start_time'], tables: [] };
+        : { ok: true, columns: ['pid', 'start_time'], tables: [], scope: 'everything' as const };
     const before = kept.book.entries;
     const reply = await kept.keeper.reload({ signal: 'SIGHUP' });
     expect(reply).toMatchObject({ taken: false, added: { count: 0 }, problems: { count: 2 } });
@@ -124,7 +124,7 @@ describe('reload', () => {
     const asked: string[] = [];
     kept.validate = async (sql) => {
       asked.push(sql);
-      return { ok: true, columns: ['pid', 'start_time', 'name'], tables: [] };
+      return { ok: true, columns: ['pid', 'start_time', 'name'], tables: [], scope: 'everything' as const };
     };
     write('a', { version: 2 });
     write('b', { sql: 'SELECT pid, start_time, 1 AS b FROM processes' });

@@ -15,9 +15,12 @@ import { logAloneError, queryError, storeError, unreadableError } from './reader
 import { offerRegexp, REGEXP_FUNCTION } from './reader-regexp.ts';
 import { quoteName, setPragma } from './reader-pragmas.ts';
 import { collectRows, columnNames, toSqlValues, type CappedRows, type RowCaps } from './reader-rows.ts';
+import { createKept, type Kept } from './kept.ts';
+import { iterate, type QueryParameters } from './reader-bindings.ts';
 import { createViews, replaceViews, type ReaderView } from './reader-views.ts';
 
 export type { ReadAccess } from './reader-authorizer.ts';
+export type { QueryParameters } from './reader-bindings.ts';
 export type { CappedRows, RowCaps } from './reader-rows.ts';
 export type { ReaderView } from './reader-views.ts';
 
@@ -64,8 +67,6 @@ export type ReaderOptions = {
   readonly onAccess?: (access: ReadAccess, allowed: boolean) => void;
 };
 
-export type QueryParameters = Readonly<Record<string, SqlValue>> | readonly SqlValue[];
-
 export type PreparedQuery = {
   /** Names of the result columns, made unique: a second `pid` is `pid:1`. */
   readonly columns: readonly string[];
@@ -88,6 +89,10 @@ export type Reader = {
 };
 
 export type RowStream = { readonly columns: readonly string[]; readonly rows: Iterable<readonly SqlValue[]> };
+
+/** Preparing a statement over a view costs more than running it over a few rows; one that is kept holds some tens of KiB. */
+const MOST_PREPARED = 512;
+const MOST_OWN = 16;
 
 const INTERNAL_CAPS: RowCaps = { maxRows: 100_000, maxBytes: 64 * 1024 * 1024 };
 
@@ -115,7 +120,9 @@ export function openReader(options: ReaderOptions): Reader {
       knownTables: knownTables(database, options.databases),
     });
     database.setAuthorizer(authorizer.decide);
-    return createReader({ database, authorizer, path: main.path });
+    // Whoever wants to hear of every access has every statement prepared.
+    const mostPrepared = options.onAccess === undefined ? MOST_PREPARED : 0;
+    return createReader({ database, authorizer, path: main.path, prepared: createKept(mostPrepared), own: createKept(MOST_OWN) });
   } catch (cause) {
     database?.close();
     throw storeError(cause, main.path);
@@ -123,10 +130,20 @@ export function openReader(options: ReaderOptions): Reader {
 }
 
 /** What the functions of a reader share. */
-type Connection = { readonly database: DatabaseSync; readonly authorizer: Authorizer; readonly path: string };
+type Connection = {
+  readonly database: DatabaseSync;
+  readonly authorizer: Authorizer;
+  readonly path: string;
+  /** Of statements that the authorizer let through. */
+  readonly prepared: Kept<PreparedQuery>;
+  /** Of our own queries. */
+  readonly own: Kept<OwnQuery>;
+};
+
+type OwnQuery = { readonly statement: StatementSync; readonly columns: readonly string[] };
 
 function createReader(connection: Connection): Reader {
-  const { database, authorizer, path } = connection;
+  const { database, authorizer, path, prepared, own } = connection;
   let shown: readonly ReaderView[] = [];
   return {
     prepare: (sql) => prepareQuery(connection, sql),
@@ -135,13 +152,15 @@ function createReader(connection: Connection): Reader {
       mapErrors(
         () =>
           authorizer.asInternal(() => {
-            const statement = database.prepare(sql);
-            return collectRows(iterate(statement, parameters), columnNames(statement), INTERNAL_CAPS).rows;
+            const { statement, columns } = own.get(sql, () => ownQuery(database, sql));
+            return collectRows(iterate(statement, parameters), columns, INTERNAL_CAPS).rows;
           }),
         (cause) => queryError(cause, undefined, path),
       ),
     stream: (sql, parameters = []) => streamRows(connection, sql, parameters),
     showViews: (views) => {
+      prepared.clear();
+      own.clear();
       mapErrors(
         () => replaceViews(database, authorizer.decide, shown, views),
         (cause) => queryError(cause, undefined, path),
@@ -152,14 +171,26 @@ function createReader(connection: Connection): Reader {
   };
 }
 
-function prepareQuery({ database, authorizer, path }: Connection, sql: string): PreparedQuery {
+function prepareQuery({ database, authorizer, path, prepared }: Connection, sql: string): PreparedQuery {
   const toError = (cause: unknown): SentinelError => queryError(cause, authorizer.firstDenial(), path);
   authorizer.forgetDenial();
-  return mapErrors(() => {
-    const statement = database.prepare(sql);
-    const columns = columnNames(statement);
-    return { columns, rows: (parameters, caps) => mapErrors(() => collectRows(iterate(statement, parameters), columns, caps), toError) };
-  }, toError);
+  return mapErrors(
+    () =>
+      prepared.get(sql, () => {
+        const statement = database.prepare(sql);
+        const columns = columnNames(statement);
+        return {
+          columns,
+          rows: (parameters, caps) => mapErrors(() => collectRows(iterate(statement, parameters), columns, caps), toError),
+        };
+      }),
+    toError,
+  );
+}
+
+function ownQuery(database: DatabaseSync, sql: string): OwnQuery {
+  const statement = database.prepare(sql);
+  return { statement, columns: columnNames(statement) };
 }
 
 /** Every step is one of ours: SQLite may prepare the statement anew within it and ask the authorizer again. */
@@ -236,20 +267,6 @@ function knownTables(database: DatabaseSync, databases: readonly ReaderDatabase[
   const statement = database.prepare(sources.join(' UNION '));
   const rows: readonly unknown[] = statement.all();
   return new Set(rows.map((row) => String(Array.isArray(row) ? row[0] : '').toLowerCase()));
-}
-
-function iterate(statement: StatementSync, parameters: QueryParameters): Iterable<unknown> {
-  if (isPositional(parameters)) return statement.iterate(...parameters.map(toBound));
-  return statement.iterate(Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, toBound(value)])));
-}
-
-/** node:sqlite binds every number as REAL; an integer is given as one, so that it divides and joins texts as one. */
-function toBound(value: SqlValue): SqlValue | bigint {
-  return typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
-}
-
-function isPositional(parameters: QueryParameters): parameters is readonly SqlValue[] {
-  return Array.isArray(parameters);
 }
 
 function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {

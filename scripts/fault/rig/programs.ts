@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'] as const;
@@ -31,9 +31,28 @@ export function temporaryDirectory(cleanup: Cleanup): string {
   return directory;
 }
 
-export function freezePrograms(source: string, cleanup: Cleanup): Programs {
+/**
+ * What few rounds have: each start of an agent looks at all its rules, for a second of a core. Of every kind there is one:
+ * over events, over changed processes, over all of them.
+ */
+const FEW_RULES: ReadonlySet<string> = new Set([
+  'executable-in-temporary-directory',
+  'interactive-shell-without-terminal',
+  'deleted-executable',
+  'memfd-executable',
+  'reverse-shell-arguments',
+  'memfd-exec',
+  'exec-from-hidden-directory',
+  'discovery-burst',
+  'download-piped-to-shell',
+  'private-key-read',
+]);
+
+/** With `fewRules` the copy has ten of the built-in rules. */
+export function freezePrograms(source: string, cleanup: Cleanup, { fewRules }: { readonly fewRules: boolean }): Programs {
   const directory = join(temporaryDirectory(cleanup), 'programs');
-  cpSync(source, directory, { recursive: true });
+  const isKept = (path: string): boolean => !fewRules || !path.endsWith('.yaml') || FEW_RULES.has(basename(path, '.yaml'));
+  cpSync(source, directory, { recursive: true, filter: isKept });
   const hash = createHash('sha256');
   for (const name of ['procmond', 'sentinelagent', 'spawner', 'executor', 'sentinelcli'])
     hash.update(readFileSync(join(directory, `${name}.js`)));

@@ -45,7 +45,7 @@ async function backtest(answers: Readonly<Record<string, Answer>>, options: Part
     rules: Object.keys(answers).map((id) => ruleOf(id)),
     past: { scans: SCANS, before: scan(1), oldestEvent: 1 },
     executor: {
-      validate: (sql) => Promise.resolve({ ok: true, columns: ['k'], tables: tables(sql) }),
+      validate: (sql) => Promise.resolve({ ok: true, columns: ['k'], tables: tables(sql), scope: 'everything' as const }),
       run: (request) => {
         asked.push(request);
         return Promise.resolve((answers[request.sql.slice('SELECT '.length)] ?? ok([]))(request));

@@ -39,7 +39,7 @@ const ok = (rows: readonly ResultRow[], truncated = false): RuleOutcome => ({
   eventSeq: null,
   durationMs: 1,
 });
-const ACCEPTED: Validation = { ok: true, columns: ['pid'], tables: [] };
+const ACCEPTED: Validation = { ok: true, columns: ['pid'], tables: [], scope: 'everything' as const };
 
 async function replay(
   outcomes: readonly RuleOutcome[],
@@ -99,7 +99,7 @@ describe('a replay', () => {
     expect(await replay([ok([{ seq: 1 }])], { ok: false, refusal })).toMatchObject([
       { hits: [], problems: [{ file: '/rule-0.yaml', line: 9, column: 10, message: 'refused (column): There is no column x.' }] },
     ]);
-    expect(await replay([ok([{ seq: 1 }])], { ok: true, columns: ['seq'], tables: [] })).toMatchObject([
+    expect(await replay([ok([{ seq: 1 }])], { ok: true, columns: ['seq'], tables: [], scope: 'everything' as const })).toMatchObject([
       { hits: [], problems: [{ line: 7, key: 'dedup', message: 'The dedup key "pid" is not a column of the result' }] },
     ]);
   });

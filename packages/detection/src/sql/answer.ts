@@ -2,7 +2,7 @@
  * What an executor answered, checked where it is used: an executor that a statement has taken over can write anything,
  * and the agent makes alerts of it.
  */
-import type { AffectedProcess, RuleOutcome } from '@sentineld/model/rule';
+import { RULE_SCOPES, type AffectedProcess, type RuleOutcome } from '@sentineld/model/rule';
 import { z } from 'zod';
 import { decodeFrame } from './frames.ts';
 import type { ExecutorAnswer } from './protocol.ts';
@@ -42,7 +42,7 @@ const ANSWER: z.ZodType<ExecutorAnswer> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('validation'),
     validation: z.union([
-      z.strictObject({ ok: z.literal(true), columns: z.array(z.string()), tables: z.array(z.string()) }),
+      z.strictObject({ ok: z.literal(true), columns: z.array(z.string()), tables: z.array(z.string()), scope: z.enum(RULE_SCOPES) }),
       z.strictObject({ ok: z.literal(false), refusal: REFUSAL }),
     ]),
   }),

@@ -47,7 +47,12 @@ describe('executor', () => {
       columns: ['pid', 'n', 'count(*) OVER ()'],
       tables: ['processes'],
     });
-    expect(await client.validate('SELECT title FROM alerts')).toEqual({ ok: true, columns: ['title'], tables: ['alerts'] });
+    expect(await client.validate('SELECT title FROM alerts')).toEqual({
+      ok: true,
+      columns: ['title'],
+      tables: ['alerts'],
+      scope: 'everything' as const,
+    });
   });
 
   it.each([

@@ -103,8 +103,19 @@ function joinsOf(from: FromClause | undefined): readonly JoinedSelectTable[] {
   return [...(from.joins ?? []), ...inner];
 }
 
-function isOuter({ operator }: JoinedSelectTable): boolean {
-  return operator.type === 'TypedJoinJoinOperator' && ((operator.joinType ?? 0) & (JOIN_LEFT | JOIN_RIGHT | JOIN_OUTER)) !== 0;
+/** Whether every join of a FROM keeps only rows with a partner ('inner'), or some keep those of their left side too ('left'). */
+export function joinKindOf(from: FromClause): 'inner' | 'left' | 'other' {
+  const outer = joinsOf(from).filter(isOuter);
+  if (outer.length === 0) return 'inner';
+  return outer.every((joined) => (typeOf(joined) & JOIN_LEFT) !== 0 && (typeOf(joined) & JOIN_RIGHT) === 0) ? 'left' : 'other';
+}
+
+function isOuter(joined: JoinedSelectTable): boolean {
+  return (typeOf(joined) & (JOIN_LEFT | JOIN_RIGHT | JOIN_OUTER)) !== 0;
+}
+
+function typeOf({ operator }: JoinedSelectTable): number {
+  return operator.type === 'TypedJoinJoinOperator' ? (operator.joinType ?? 0) : 0;
 }
 
 /** Which items an expression speaks of, subqueries in it included; where a name may belong to several, all of them. */
@@ -134,7 +145,8 @@ function isOneRow(table: SelectTable): boolean {
 
 const AGGREGATES = ['count', 'sum', 'total', 'avg', 'min', 'max', 'median', 'percentile', 'group_concat', 'string_agg'];
 
-function isAggregateCall(expression: Expr | undefined): boolean {
+/** A call that makes one value of many rows; one over a window makes a value for each row. */
+export function isAggregateCall(expression: AstNode | undefined): boolean {
   if (expression?.type !== 'FunctionCallExpr' && expression?.type !== 'FunctionCallStarExpr') return false;
   const argumentCount = expression.type === 'FunctionCallExpr' ? (expression.args ?? []).length : 0;
   const isScalar = ['min', 'max'].includes(foldName(expression.name.name)) && argumentCount !== 1;

@@ -50,6 +50,9 @@ export const RULE_PARAMETERS: readonly string[] = [':now', ':since', ':scan_id',
 /** The table of what happened between scans: a rule that reads it can miss something. */
 export const EVENTS_TABLE = 'process_events';
 
+/** The table of what the newest scan saw. */
+export const PROCESSES_TABLE = 'processes';
+
 /** Table-valued functions without side effects or access to files. */
 export const TABLE_FUNCTIONS: readonly string[] = ['json_each', 'json_tree'];
 

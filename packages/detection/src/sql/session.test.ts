@@ -110,7 +110,10 @@ describe('a session', () => {
       sql: 'SELECT pid, count(*) AS n FROM processes GROUP BY pid',
       allowedParameters: [],
     });
-    expect(answer).toEqual({ kind: 'validation', validation: { ok: true, columns: ['pid', 'n'], tables: ['processes'] } });
+    expect(answer).toEqual({
+      kind: 'validation',
+      validation: { ok: true, columns: ['pid', 'n'], tables: ['processes'], scope: 'everything' as const },
+    });
   });
 
   it.each([0, -1, 1.5, Number.NaN, '1; DROP TABLE scan', null])('takes no scan of the past that is no whole number: %j', (asOfScan) => {

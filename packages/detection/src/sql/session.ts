@@ -26,7 +26,7 @@ export type Session = {
 /** Opened databases, with the identity of the files that they were opened from; or why they could not be. */
 type Store = { readonly reader: Reader; readonly identity: string } | { readonly failure: SentinelError; readonly atMs: number };
 
-type Accepted = Pick<Extract<SqlVerdict, { ok: true }>, 'parameters' | 'tables'>;
+type Accepted = Pick<Extract<SqlVerdict, { ok: true }>, 'parameters' | 'tables' | 'scope'>;
 type Judged = ({ readonly ok: true } & Accepted) | { readonly ok: false; readonly refusal: Refusal };
 
 /** How long a failure to open is answered from memory: long enough for the executor that a retry has just started. */
@@ -50,7 +50,8 @@ export function openSession(settings: ExecutorSettings): Session {
     if (known !== undefined) return known;
     const verdict = validateSql(sql, policyOf(settings, allowedParameters));
     // The tree is not kept: it is many times the size of the text.
-    const result: Judged = verdict.ok ? { ok: true, parameters: verdict.parameters, tables: verdict.tables } : verdict;
+    const { ok } = verdict;
+    const result: Judged = ok ? { ok, parameters: verdict.parameters, tables: verdict.tables, scope: verdict.scope } : verdict;
     if (judged.size >= MAX_JUDGED) judged.clear();
     judged.set(key, result);
     return result;
@@ -110,11 +111,11 @@ function policyOf({ schema, maxSqlBytes }: ExecutorSettings, parameters: Paramet
   return { schema, parameters, bounds: { maxSqlBytes } };
 }
 
-function validated(reader: Reader, settings: ExecutorSettings, work: ExecutorWork, { tables }: Accepted): ExecutorAnswer {
+function validated(reader: Reader, settings: ExecutorSettings, work: ExecutorWork, { tables, scope }: Accepted): ExecutorAnswer {
   const prepared = prepare(reader, settings, work);
   return {
     kind: 'validation',
-    validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns, tables },
+    validation: 'code' in prepared ? { ok: false, refusal: prepared } : { ok: true, columns: prepared.columns, tables, scope },
   };
 }
 

@@ -2,11 +2,12 @@
  * Layers 1 to 3 together: whether a statement is one that may be tried at all. Pure: it needs no database, so it runs
  * anywhere. That its columns exist, and layer 4, are the executor's to find out.
  */
-import type { Refusal } from '@sentineld/model/rule';
+import type { Refusal, RuleScope } from '@sentineld/model/rule';
 import { checkAllowList } from './allow-list.ts';
 import { checkCharacters } from './characters.ts';
 import { parameterNames } from './parameters.ts';
 import { boundsOf, type SqlPolicy } from './policy.ts';
+import { scopeOf } from './scope.ts';
 import { checkSecondOpinion } from './second-opinion.ts';
 import { parseStatement, type Statement } from './statement.ts';
 import { tablesRead } from './tables.ts';
@@ -18,6 +19,7 @@ export type SqlVerdict =
       readonly parameters: readonly string[];
       /** Readable tables that it reads. */
       readonly tables: readonly string[];
+      readonly scope: RuleScope;
       readonly statement: Statement;
     }
   | { readonly ok: false; readonly refusal: Refusal };
@@ -34,6 +36,7 @@ export function validateSql(sql: string, policy: SqlPolicy): SqlVerdict {
     ok: true,
     parameters: parameterNames(parsed.statement),
     tables: tablesRead(parsed.statement, policy),
+    scope: scopeOf(parsed.statement, policy),
     statement: parsed.statement,
   };
 }

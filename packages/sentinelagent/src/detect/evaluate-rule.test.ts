@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { NO_EVENTS } from '@sentineld/model/process-event';
-import type { Rule } from '@sentineld/model/rule';
+import type { Rule, RuleScope } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { startExecutor, type ExecutorClient, type RunRequest } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
@@ -63,8 +63,8 @@ function exec(seq: number, name = 'x'): void {
 const RULE = { id: 'a', sql: "SELECT seq, pid, name FROM process_events WHERE seq > :since_seq AND name = 'x' ORDER BY seq" } as Rule;
 
 /** Rules as the book has them, one cycle after the other. */
-function agent(rule: Rule = RULE, reads: readonly string[] = ['process_events']) {
-  const entry = { rule, reads, seen: null as Evaluation['seen'] } as unknown as Parameters<ReturnType<typeof createEvaluator>>[0] & {
+function agent(rule: Rule = RULE, reads: readonly string[] = ['process_events'], scope: RuleScope = 'everything') {
+  const entry = { rule, reads, scope, seen: null as Evaluation['seen'] } as unknown as Parameters<ReturnType<typeof createEvaluator>>[0] & {
     seen: Evaluation['seen'];
   };
   return async (scanId: number, store = 'host', tier: ScanCompleted['events']['tier'] = 'kernel') => {
@@ -97,6 +97,23 @@ describe('a rule over process events', () => {
     scan(4);
     expect(await cycle(4)).toMatchObject({ result: 'matched', seqs: [4] });
     expect(await cycle(4)).toMatchObject({ result: 'no_match', seqs: [] });
+  });
+
+  it('is not run where its statement would have no row, and is incomplete all the same where events were lost', async () => {
+    const cycle = agent(RULE, ['process_events'], 'new_events');
+    const runs = () => asked.filter(({ sql }) => sql === RULE.sql).length;
+    exec(1);
+    scan(1);
+    expect(await cycle(1)).toMatchObject({ result: 'matched', seqs: [1] });
+    scan(2);
+    expect(await cycle(2)).toMatchObject({ result: 'no_match', seqs: [] });
+    scan(3, { lost: 3 });
+    expect(await cycle(3)).toMatchObject({ result: 'incomplete', seqs: [] });
+    expect(runs()).toBe(1);
+    exec(2);
+    scan(4);
+    expect(await cycle(4)).toMatchObject({ result: 'matched', seqs: [2] });
+    expect(runs()).toBe(2);
   });
 
   it('sees again what it could not be run over', async () => {

@@ -2,7 +2,7 @@
  * One rule over one scan: what it found, and whether it could see all that it asks for. A rule over process events that
  * missed some is 'incomplete', not 'no match'; what it found counts all the same.
  */
-import type { Rule, RuleOutcome, RuleResult } from '@sentineld/model/rule';
+import type { Rule, RuleOutcome, RuleResult, RuleScope } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
@@ -20,8 +20,13 @@ export type Evaluation = {
   readonly seen: SeenEvents | null;
 };
 
-/** A rule, the tables that it reads, and up to where it has seen. */
-export type EvaluatedRule = { readonly rule: Rule; readonly reads: readonly string[]; readonly seen: SeenEvents | null };
+/** A rule, the tables that it reads, what it has to look at, and up to where it has seen. */
+export type EvaluatedRule = {
+  readonly rule: Rule;
+  readonly reads: readonly string[];
+  readonly scope: RuleScope;
+  readonly seen: SeenEvents | null;
+};
 
 export type Evaluator = (entry: EvaluatedRule) => Promise<Evaluation>;
 
@@ -36,11 +41,13 @@ export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: Sca
     missedAfter.set(after, asked);
     return asked;
   };
-  return async ({ rule, reads, seen }) => {
+  return async ({ rule, reads, scope, seen }) => {
     const readsEvents = reads.includes(EVENTS_TABLE);
-    const start = readsEvents ? startOf(seen, await (stored ??= storedEvents(executor)), store) : ALL_SEEN;
+    const events = readsEvents ? await (stored ??= storedEvents(executor)) : null;
+    const start = readsEvents ? startOf(seen, events, store) : ALL_SEEN;
     const parameters = { now: scan.timestampMs, since: seen?.scanMs ?? 0, scan_id: scan.scanId, since_seq: start.sinceSeq };
-    const outcome = await runRule(executor, rule, parameters);
+    const nothingNew = scope === 'new_events' && events !== null && events.newest <= start.sinceSeq;
+    const outcome = nothingNew ? nothingFound(scan) : await runRule(executor, rule, parameters);
     if (outcome.outcome !== 'ok') return { outcome, result: 'failed', reason: failureOf(outcome), seen };
     const reason = readsEvents ? ((await missed(seen)) ?? start.passedOver ?? cutOf(outcome)) : null;
     const seq = outcome.eventSeq ?? start.sinceSeq;
@@ -54,6 +61,11 @@ export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: Sca
 }
 
 const ALL_SEEN = { sinceSeq: 0, passedOver: null };
+
+/** What the rule would answer. */
+function nothingFound({ scanId }: ScanCompleted): Extract<RuleOutcome, { outcome: 'ok' }> {
+  return { outcome: 'ok', scanId, rows: [], processes: [], truncated: false, eventSeq: null, durationMs: 0 };
+}
 
 /** What is cut off is not seen again: the next cycle begins after it. */
 function cutOf({ rows, truncated }: Extract<RuleOutcome, { outcome: 'ok' }>): string | null {

@@ -143,7 +143,7 @@ type Work = {
   readonly maxRows: number;
   readonly deadlineMs: number;
 };
-const NOT_JUDGED: Validation = { ok: true, columns: [], tables: [] };
+const NOT_JUDGED: Validation = { ok: true, columns: [], tables: [], scope: 'everything' as const };
 type Outcome = RuleOutcome | { readonly outcome: 'interrupted' };
 
 /** Judges and runs the statement. The sandbox ends with this function, also where a statement in it still runs. */
