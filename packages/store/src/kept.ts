@@ -4,12 +4,14 @@
 export type Kept<T> = {
   /** The one that is kept by this text, or what `make` returns; what it throws is not kept. */
   readonly get: (key: string, make: () => T) => T;
-  readonly clear: () => void;
+  /** Lets go of all, and keeps none from now on. */
+  readonly stop: () => void;
 };
 
 /** Keeps none where `most` is 0. */
 export function createKept<T extends object>(most: number): Kept<T> {
   const kept = new Map<string, T>();
+  let room = most;
   return {
     get: (key, make) => {
       const known = kept.get(key);
@@ -17,9 +19,12 @@ export function createKept<T extends object>(most: number): Kept<T> {
       kept.delete(key);
       kept.set(key, value);
       const [oldest] = kept.keys();
-      if (kept.size > most && oldest !== undefined) kept.delete(oldest);
+      if (kept.size > room && oldest !== undefined) kept.delete(oldest);
       return value;
     },
-    clear: () => kept.clear(),
+    stop: () => {
+      room = 0;
+      kept.clear();
+    },
   };
 }

@@ -159,8 +159,9 @@ function createReader(connection: Connection): Reader {
       ),
     stream: (sql, parameters = []) => streamRows(connection, sql, parameters),
     showViews: (views) => {
-      prepared.clear();
-      own.clear();
+      // The next moment comes soon, and a statement that was kept for a while is given back late by the garbage collector.
+      prepared.stop();
+      own.stop();
       mapErrors(
         () => replaceViews(database, authorizer.decide, shown, views),
         (cause) => queryError(cause, undefined, path),

@@ -46,11 +46,13 @@ describe('executor', () => {
       ok: true,
       columns: ['pid', 'n', 'count(*) OVER ()'],
       tables: ['processes'],
+      scope: 'everything',
     });
     expect(await client.validate('SELECT title FROM alerts')).toEqual({
       ok: true,
       columns: ['title'],
       tables: ['alerts'],
+      scope: 'everything',
       scope: 'everything' as const,
     });
   });

@@ -78,7 +78,7 @@ function openStore(settings: ExecutorSettings): Store {
     const identity = identityOf(settings);
     const { databases, temporaryViews, schema, asOfScan } = settings;
     const reader = openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS });
-    reader.showViews(pastViews(asOfScan));
+    if (asOfScan !== undefined) reader.showViews(pastViews(asOfScan));
     return { identity, reader };
   } catch (thrown) {
     if (!(thrown instanceof SentinelError)) throw thrown;
