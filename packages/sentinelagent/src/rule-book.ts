@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { AuditEvent } from '@sentineld/model/audit';
 import type { OperatorOverride, Refusal, Rule, RuleOutcome } from '@sentineld/model/rule';
+import { placeOfRefusal } from '@sentineld/detection/rules/judge-rule';
 import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
 import { loadRules, type LoadOptions } from '@sentineld/detection/rules/load';
 import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
@@ -12,7 +13,7 @@ import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { RuleCost, RuleProgress } from '@sentineld/store/agent/writer';
 import type { Evaluation } from './detect/evaluate-rule.ts';
-import { entryOf, judgeEntries, placeOfRefusal, refusalLine, type RuleEntry, type RuleState } from './rule-entry.ts';
+import { entryOf, judgeEntries, refusalLine, type RuleEntry, type RuleState } from './rule-entry.ts';
 
 export { refusalLine, type RuleEntry, type RuleState };
 

@@ -3,10 +3,10 @@
  * found and cost. A new set of rules takes over from the old one what belongs to the rule and not to its file.
  */
 import type { OperatorOverride, Refusal, RuleOutcome, RuleResult, RuleScope } from '@sentineld/model/rule';
-import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
-import { formatLoadProblem, type FilePlace } from '@sentineld/detection/rules/load-problem';
+import { judgeRule, placeOfRefusal } from '@sentineld/detection/rules/judge-rule';
+import { formatLoadProblem } from '@sentineld/detection/rules/load-problem';
 import { applyOverride } from '@sentineld/detection/rules/load';
-import { placeInFile, sqlFileOf, type LoadedRule } from '@sentineld/detection/rules/rule-document';
+import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { RuleCost, SeenEvents } from '@sentineld/store/agent/writer';
 import { createTimetable, type Timetable } from './detect/timetable.ts';
@@ -111,29 +111,8 @@ export async function judgeEntries(entries: readonly RuleEntry[], executor: Pick
 /** Has a rule that nobody looked at yet looked at in the confined executor. Throws what the executor throws. */
 export async function judgeEntry(entry: RuleEntry, executor: Pick<ExecutorClient, 'validate'>): Promise<void> {
   if (entry.state !== 'unverified') return;
-  const judged = await judge(entry.rule, executor);
-  entry.refusal = judged.refusal;
-  entry.reads = judged.tables;
-  entry.scope = judged.scope;
-  entry.state = entry.refusal === null ? 'active' : 'refused';
-}
-
-type Judged = { readonly refusal: Refusal | null; readonly tables: readonly string[]; readonly scope: RuleScope };
-
-async function judge(rule: LoadedRule, executor: Pick<ExecutorClient, 'validate'>): Promise<Judged> {
-  const first = await executor.validate(rule.sql);
-  // On a host that is short of time the first look at a harmless statement may take too long.
-  const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
-  if (!validation.ok) return { refusal: validation.refusal, tables: [], scope: 'everything' };
-  const problem = checkDedupKeys(rule, validation.columns);
-  const refusal = problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null };
-  return { refusal, tables: validation.tables, scope: validation.scope };
-}
-
-/** Where the fault stands: in the query, or at the columns of dedup, which are in the rule's own file. */
-export function placeOfRefusal(rule: LoadedRule, { code, position }: Refusal): FilePlace & { readonly file: string } {
-  if (code === 'dedup') return { file: rule.sourcePath, ...rule.places.dedup };
-  return { file: sqlFileOf(rule), ...placeInFile(rule, position) };
+  const { refusal, tables, scope } = await judgeRule(entry.rule, executor);
+  Object.assign(entry, { refusal, reads: tables, scope, state: refusal === null ? 'active' : 'refused' });
 }
 
 /** One line for people: where in which file, and why. */

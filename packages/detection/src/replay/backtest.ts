@@ -2,12 +2,13 @@
  * Runs rules over the scans of the past, one scan after the other, as if they had been live: each sees the host as it
  * was then, with the parameters that the agent would have given it, and its findings become alerts or repeats.
  */
-import type { RuleOutcome } from '@sentineld/model/rule';
+import type { RuleOutcome, RuleScope } from '@sentineld/model/rule';
+import { judgeRule, refusalProblem } from '../rules/judge-rule.ts';
 import type { LoadedRule } from '../rules/rule-document.ts';
 import type { ExecutorClient } from '../sql/executor-client.ts';
+import { nothingFound } from '../rules/nothing-found.ts';
 import { EVENTS_TABLE } from '../sql/policy.ts';
 import { eventStart, MOST_EVENTS, type EventStart } from './event-start.ts';
-import { judgeRule, refusalProblem } from './judge-rule.ts';
 import { createRepeats, pastFindings } from './past-alerts.ts';
 import type { PastScan, PastScans, UnsureReason } from './past-scans.ts';
 import { createPastSchedule, type PastSchedule } from './past-schedule.ts';
@@ -42,6 +43,7 @@ const OVERRUNS_UNTIL_QUARANTINE = 2;
 type LiveRule = {
   readonly rule: LoadedRule;
   readonly readsEvents: boolean;
+  readonly scope: RuleScope;
   readonly schedule: PastSchedule;
   readonly counter: HistoryCounter;
   /** Up to where it has seen; null where it has seen nothing. */
@@ -82,16 +84,17 @@ export async function backtestRules(options: BacktestOptions): Promise<Backtest>
 
 /** A rule that begins to watch at the first of the scans: what was before it is not its business. */
 async function takeRule(rule: LoadedRule, { executor, past: { before } }: BacktestOptions): Promise<LiveRule> {
-  const judged = await judgeRule(rule, executor);
+  const { refusal, tables, scope } = await judgeRule(rule, executor);
   return {
     rule,
-    readsEvents: judged.ok && judged.tables.includes(EVENTS_TABLE),
+    readsEvents: tables.includes(EVENTS_TABLE),
+    scope,
     schedule: createPastSchedule(rule.schedule),
-    counter: createHistory(rule, judged.ok ? null : judged.problem),
+    counter: createHistory(rule, refusal === null ? null : refusalProblem(rule, refusal)),
     seen: before === null ? null : { seq: before.eventsUntil, scanMs: before.startMs },
     missed: new Set(),
     overruns: 0,
-    isStopped: !judged.ok,
+    isStopped: refusal !== null,
   };
 }
 
@@ -102,8 +105,9 @@ function isDue({ isStopped, schedule, readsEvents, seen }: LiveRule, { startMs, 
 }
 
 async function runOver(live: LiveRule, scan: PastScan, { executor, past }: BacktestOptions): Promise<Run> {
-  const { rule, readsEvents, seen } = live;
+  const { rule, readsEvents, scope, seen } = live;
   const start = readsEvents ? eventStart(seen?.seq ?? null, scan, past.oldestEvent) : NO_EVENTS;
+  if (scope === 'new_events' && scan.eventsUntil <= start.sinceSeq) return { live, start, outcome: nothingFound(scan.id) };
   const parameters = { now: scan.startMs, since: seen?.scanMs ?? 0, scan_id: scan.id, since_seq: start.sinceSeq };
   return { live, start, outcome: await executor.run({ sql: rule.sql, parameters, enrich: true, asOfScan: scan.id }) };
 }

@@ -100,7 +100,10 @@ describe('a replay', () => {
       { hits: [], problems: [{ file: '/rule-0.yaml', line: 9, column: 10, message: 'refused (column): There is no column x.' }] },
     ]);
     expect(await replay([ok([{ seq: 1 }])], { ok: true, columns: ['seq'], tables: [], scope: 'everything' as const })).toMatchObject([
-      { hits: [], problems: [{ line: 7, key: 'dedup', message: 'The dedup key "pid" is not a column of the result' }] },
+      {
+        hits: [],
+        problems: [{ line: 7, message: 'refused (dedup): The dedup key "pid" is not a column of the result. The result has seq.' }],
+      },
     ]);
   });
 

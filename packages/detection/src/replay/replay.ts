@@ -6,7 +6,7 @@ import type { ResultRow, RuleOutcome } from '@sentineld/model/rule';
 import type { LoadProblem } from '../rules/load-problem.ts';
 import { placeInFile, sqlFileOf, type LoadedRule } from '../rules/rule-document.ts';
 import type { ExecutorClient } from '../sql/executor-client.ts';
-import { judgeRule, refusalProblem } from './judge-rule.ts';
+import { judgeRule, refusalProblem } from '../rules/judge-rule.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 import { FIRST_OWN_PID } from './recording-rows.ts';
 
@@ -39,10 +39,11 @@ export async function replayRules({ rules, events, parameters, executor, onRepla
   const trace = createTracer(events);
   const maxRows = Math.max(LEAST_ROWS, ROWS_PER_EVENT * events.length);
   for (const rule of rules) {
-    const judged = await judgeRule(rule, executor);
-    const replay = judged.ok
-      ? replayOf(rule, await executor.run({ sql: rule.sql, parameters, maxRows }), trace)
-      : { rule, hits: [], problems: [judged.problem], durationMs: 0 };
+    const { refusal } = await judgeRule(rule, executor);
+    const replay =
+      refusal === null
+        ? replayOf(rule, await executor.run({ sql: rule.sql, parameters, maxRows }), trace)
+        : { rule, hits: [], problems: [refusalProblem(rule, refusal)], durationMs: 0 };
     if (!onReplay(replay)) return;
   }
 }

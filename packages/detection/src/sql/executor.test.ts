@@ -53,7 +53,6 @@ describe('executor', () => {
       columns: ['title'],
       tables: ['alerts'],
       scope: 'everything',
-      scope: 'everything' as const,
     });
   });
 

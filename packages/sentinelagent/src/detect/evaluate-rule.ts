@@ -4,6 +4,7 @@
  */
 import type { Rule, RuleOutcome, RuleResult, RuleScope } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
+import { nothingFound } from '@sentineld/detection/rules/nothing-found';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { SeenEvents } from '@sentineld/store/agent/writer';
@@ -47,7 +48,7 @@ export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: Sca
     const start = readsEvents ? startOf(seen, events, store) : ALL_SEEN;
     const parameters = { now: scan.timestampMs, since: seen?.scanMs ?? 0, scan_id: scan.scanId, since_seq: start.sinceSeq };
     const nothingNew = scope === 'new_events' && events !== null && events.newest <= start.sinceSeq;
-    const outcome = nothingNew ? nothingFound(scan) : await runRule(executor, rule, parameters);
+    const outcome = nothingNew ? nothingFound(scan.scanId) : await runRule(executor, rule, parameters);
     if (outcome.outcome !== 'ok') return { outcome, result: 'failed', reason: failureOf(outcome), seen };
     const reason = readsEvents ? ((await missed(seen)) ?? start.passedOver ?? cutOf(outcome)) : null;
     const seq = outcome.eventSeq ?? start.sinceSeq;
@@ -61,11 +62,6 @@ export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: Sca
 }
 
 const ALL_SEEN = { sinceSeq: 0, passedOver: null };
-
-/** What the rule would answer. */
-function nothingFound({ scanId }: ScanCompleted): Extract<RuleOutcome, { outcome: 'ok' }> {
-  return { outcome: 'ok', scanId, rows: [], processes: [], truncated: false, eventSeq: null, durationMs: 0 };
-}
 
 /** What is cut off is not seen again: the next cycle begins after it. */
 function cutOf({ rows, truncated }: Extract<RuleOutcome, { outcome: 'ok' }>): string | null {

@@ -16,7 +16,7 @@ export const configValidate: Command = defineCommand({
   options: { json: flag('The result as JSON') },
   examples: [
     { line: 'sentinelcli config validate', what: 'is what the daemons would load right?' },
-    { line: 'sentinelcli config validate ./config.yaml && sudo cp config.yaml /etc/sentineld/', what: 'check before installing' },
+    { line: 'sentinelcli config validate ./config.yaml && cp config.yaml /etc/sentineld/', what: 'check before installing' },
   ],
   run: async (context, [file], { json }) => {
     const loaded = file === undefined ? context.config() : loadAlone(file);

@@ -2,11 +2,9 @@
  * `sentinelcli rules validate`: whether rule files can be loaded and their SQL would be run, found out where the agent
  * finds it out: in the confined executor, over an empty database of the frozen schema.
  */
-import type { Refusal } from '@sentineld/model/rule';
-import { checkDedupKeys } from '@sentineld/detection/rules/check-dedup-keys';
+import { judgeRule, placeOfRefusal, refusalProblem, type JudgedRule } from '@sentineld/detection/rules/judge-rule';
 import type { LoadProblem } from '@sentineld/detection/rules/load-problem';
-import { placeInFile, sqlFileOf, type LoadedRule } from '@sentineld/detection/rules/rule-document';
-import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
 import { createScratch } from '@sentineld/store/scratch';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
@@ -18,7 +16,7 @@ import { startSandbox } from '../sandbox.ts';
 
 const DEADLINE_MS = 10_000;
 
-type Judged = { readonly rule: LoadedRule; readonly refusal: Refusal | null; readonly columns: readonly string[] };
+type Judged = JudgedRule & { readonly rule: LoadedRule };
 
 export const rulesValidate: Command = defineCommand({
   name: 'rules validate',
@@ -29,7 +27,7 @@ export const rulesValidate: Command = defineCommand({
   options: { json: flag('As JSON; docs/cli.md has its form') },
   examples: [
     { line: 'sentinelcli rules validate', what: 'the rules that are shipped' },
-    { line: 'sentinelcli rules validate ./my-rules && sudo cp my-rules/*.yaml /etc/sentineld/rules/', what: 'check before installing' },
+    { line: 'sentinelcli rules validate ./my-rules && cp my-rules/*.yaml /etc/sentineld/rules/', what: 'check before installing' },
   ],
   run: async (context, paths, { json }) => {
     const { rules, problems } = namedRules(paths);
@@ -46,47 +44,16 @@ async function judgeAll(rules: readonly LoadedRule[]): Promise<readonly Judged[]
   const scratch = createScratch({ schema: EVENTS_SCHEMA, rows: {} });
   const client = startSandbox({ databases: [{ schema: 'main', path: scratch.path }], schema: EVENTS_SCHEMA, deadlineMs: DEADLINE_MS });
   try {
-    return await Promise.all(rules.map((rule) => judge(rule, client)));
+    return await Promise.all(rules.map(async (rule) => ({ rule, ...(await judgeRule(rule, client)) })));
   } finally {
     await client.close();
     scratch.close();
   }
 }
 
-async function judge(rule: LoadedRule, client: ExecutorClient): Promise<Judged> {
-  const validation = await client.validate(rule.sql);
-  if (!validation.ok) return { rule, refusal: validation.refusal, columns: [] };
-  const { columns } = validation;
-  const problem = checkDedupKeys(rule, columns);
-  return {
-    rule,
-    columns,
-    refusal: problem === null ? null : { code: 'dedup', message: `${problem.message}. ${problem.hint}`, position: null },
-  };
-}
-
-/** Where in its file a rule is refused. */
-function placeOf({ rule, refusal }: Judged): { readonly line: number; readonly column: number } {
-  return refusal?.code === 'dedup' ? rule.places.dedup : placeInFile(rule, refusal?.position ?? null);
-}
-
-/** The columns of dedup stand in the rule's file, its SQL perhaps in one of its own. */
-function fileOf({ rule, refusal }: Judged): string {
-  return refusal?.code === 'dedup' ? rule.sourcePath : sqlFileOf(rule);
-}
-
 function print({ terminal }: CommandContext, judged: readonly Judged[], problems: readonly LoadProblem[]): void {
   for (const problem of problems) terminal.out(problemText(problem, terminal));
-  for (const one of judged) {
-    const { rule, refusal } = one;
-    if (refusal === null) continue;
-    terminal.out(
-      problemText(
-        { file: fileOf(one), ...placeOf(one), ruleId: rule.id, message: `refused (${refusal.code}): ${refusal.message}`, hint: '' },
-        terminal,
-      ),
-    );
-  }
+  for (const { rule, refusal } of judged) if (refusal !== null) terminal.out(problemText(refusalProblem(rule, refusal), terminal));
   const refused = judged.filter(({ refusal }) => refusal !== null).length;
   const parts = [
     `${judged.length - refused} accepted`,
@@ -100,12 +67,10 @@ function print({ terminal }: CommandContext, judged: readonly Judged[], problems
 }
 
 function resultJson(judged: readonly Judged[], problems: readonly LoadProblem[]): unknown {
-  const rules = judged.map((one) => {
-    const { rule, refusal, columns } = one;
-    const shared = { id: rule.id, file: refusal === null ? rule.sourcePath : fileOf(one), ok: refusal === null };
-    return refusal === null
-      ? { ...shared, columns, refusal: null }
-      : { ...shared, columns, refusal: { code: refusal.code, message: refusal.message, ...placeOf(one) } };
+  const rules = judged.map(({ rule, refusal, columns }) => {
+    if (refusal === null) return { id: rule.id, file: rule.sourcePath, ok: true, columns, refusal };
+    const { file, line, column } = placeOfRefusal(rule, refusal);
+    return { id: rule.id, file, ok: false, columns, refusal: { code: refusal.code, message: refusal.message, line, column } };
   });
   const refused = judged.filter(({ refusal }) => refusal !== null).length;
   return { ok: refused + problems.length === 0 && judged.length > 0, accepted: judged.length - refused, refused, rules, problems };
