@@ -1,6 +1,7 @@
 /**
  * `bench rules`: what the rules cost beside 10,000 processes: the built-in ones and published Sigma rules, each over the
  * events and processes of one scan after the other, and once over ten thousand events; beside SQLite's own command line.
+ * What the daemons hold and how soon they report is in rules-live.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -11,12 +12,14 @@ import { LINUX_PROCESS_CREATION } from '@sentineld/detection/sigma/target';
 import { startExecutor, type ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { ResultRow } from '@sentineld/model/rule';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
+import { build, PROGRAMS_DIRECTORY } from '../build.ts';
 import { REPOSITORY } from '../checks/finding.ts';
 import { locateCorpora } from '../conformance/corpora.ts';
 import { bundleProgram, linkSqliteDriver } from './build-programs.ts';
 import { askMeasured, startLineChild } from './line-child.ts';
 import { descendantsOf, processCpuMs, programOf } from './process-memory.ts';
 import { atMost, type Findings } from './report.ts';
+import { measureLive, type Live } from './rules-live.ts';
 import { loadFigures, type Run } from './run.ts';
 import { median, rounded } from './statistics.ts';
 
@@ -74,7 +77,21 @@ export async function benchRules(run: Run): Promise<Findings> {
   if (overhead === null) missing.push('sqlite3');
   await executor.close();
   await writer.stop();
-  return findingsOf(form, rules, { steady, whole, overhead, missing });
+  return withLive(findingsOf(form, rules, { steady, whole, overhead, missing }), await measureLive(run, await programsOf(run)));
+}
+
+/** The short form takes what is built already: others may be starting it. */
+async function programsOf({ quick }: Run): Promise<string> {
+  return quick && existsSync(PROGRAMS_DIRECTORY) ? PROGRAMS_DIRECTORY : build();
+}
+
+function withLive({ ratios, figures, targets, missing }: Findings, live: Live): Findings {
+  return {
+    ratios,
+    figures: { ...figures, live: live.figures },
+    targets: [...targets, ...live.targets],
+    missing: [...missing, ...live.missing],
+  };
 }
 
 /** Those that ship, and the published ones where the corpus is there. */

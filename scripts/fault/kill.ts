@@ -8,9 +8,9 @@ import { defineFault, type Campaign } from './rig/campaign.ts';
 import { eventually } from './rig/eventually.ts';
 import { examine, examineQuiet, newestWitness } from './rig/evidence.ts';
 import { createHeads } from './rig/ledger-evidence.ts';
+import { expectGone, familyOf, killPart, reportUnaskedEnds, victimsOf } from './rig/kills.ts';
 import { createBaits, startChurn, startOperator, startRecorder, type Baits, type Recorder } from './rig/load.ts';
-import { isAlive, signalProcess, type KnownProcess } from './rig/processes.ts';
-import { createRandom, type Random } from './rig/random.ts';
+import { createRandom } from './rig/random.ts';
 import { DAEMONS, describeEnd, openSite, PARTS, type Part, type Site } from './rig/site.ts';
 
 /** Installations that are hurt at the same time: mostly a kill waits for a start. */
@@ -48,10 +48,7 @@ async function killInLane(campaign: Campaign, share: number): Promise<void> {
   const recorder = startRecorder(campaign, site, ({ head }) => heads.add(head, 'a client that was acknowledged'));
   const loads = [recorder, startChurn(campaign), startOperator(campaign, site), startWitness(campaign, site, heads)];
   const baits = createBaits(campaign, site);
-  const victims = shuffled(
-    campaign.random,
-    PARTS.flatMap((part) => Array.from({ length: share }, () => part)),
-  );
+  const victims = victimsOf(campaign.random, PARTS, share);
   const total = victims.length;
   for (let misses = 0; victims.length > 0 && misses < MOST_MISSES;) {
     const [wanted = 'procmond'] = victims;
@@ -68,13 +65,6 @@ async function killInLane(campaign: Campaign, share: number): Promise<void> {
   await recovered(campaign, site, baits);
   for (const load of loads) await load.stop();
   await examineEnd(campaign, site, recorder, heads);
-}
-
-function shuffled(random: Random, parts: readonly Part[]): Part[] {
-  return parts
-    .map((part) => ({ part, at: random.next() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ part }) => part);
 }
 
 /** Whoever was told of a head keeps it: procmond's health and the agent's file are looked at all the time. */
@@ -103,45 +93,15 @@ async function killOnce(campaign: Campaign, site: Site, wanted: Part): Promise<b
   const { random } = campaign;
   // Of what starts the first moments are as interesting as those under load.
   await sleep(random.chance(0.3) ? random.between(0, 400) : random.between(400, 2_000));
-  reportUnaskedEnds(campaign, site);
+  reportUnaskedEnds(campaign, site, DAEMONS);
   // The executor is the spawner's to replace; with any other part of the agent the whole of it goes.
   const family = wanted === 'executor' || wanted === 'procmond' ? [] : familyOf(site);
   const isKilled = await killPart(campaign, site, wanted);
   // Now and then both daemons go at once, as with the power.
   if (isKilled && wanted === 'procmond' && random.chance(0.15)) await killPart(campaign, site, 'sentinelagent');
   for (const name of DAEMONS) if (site.running(name) === null) site.start(name);
-  const left = await eventually(10_000, () => !family.some(isAlive));
-  const survivors = family.filter(isAlive).map(({ pid }) => `pid ${pid}`);
-  campaign.expect('orphan', left === null ? `after a kill of ${wanted} ${survivors.join(', ')} of the old agent runs on` : null);
+  await expectGone(campaign, family, wanted);
   return isKilled;
-}
-
-function familyOf(site: Site): readonly KnownProcess[] {
-  return (['spawner', 'executor'] as const).flatMap((part) => site.part(part) ?? []);
-}
-
-/** Kills one part, where it runs, and waits until it is gone. */
-async function killPart(campaign: Campaign, site: Site, part: Part): Promise<boolean> {
-  const target = site.part(part);
-  const daemon = part === 'procmond' || part === 'sentinelagent' ? site.running(part) : null;
-  const agent = site.running('sentinelagent');
-  if (target === null || !signalProcess(target, 'SIGKILL')) return false;
-  campaign.count(`kills of ${part}`);
-  await daemon?.ended;
-  // An agent whose spawner is gone ends by itself, as documented.
-  if (part !== 'spawner' || agent === null) return true;
-  const ended = await eventually(15_000, () => agent.end() !== null);
-  campaign.expect('agent-without-spawner', ended === null ? 'the agent goes on although its spawner is gone' : null);
-  return true;
-}
-
-/** A daemon that this campaign did not kill must not have ended. */
-function reportUnaskedEnds(campaign: Campaign, site: Site): void {
-  for (const name of DAEMONS) {
-    if (site.running(name) !== null) continue;
-    campaign.find('daemon-ended', `${name} ended by itself: ${site.lastWords(name)}`);
-    site.start(name);
-  }
 }
 
 function plantAndReap(campaign: Campaign, baits: Baits): void {
@@ -152,7 +112,7 @@ function plantAndReap(campaign: Campaign, baits: Baits): void {
 
 /** With nothing killed any more both daemons work, and every bait is reported. */
 async function recovered(campaign: Campaign, site: Site, baits: Baits): Promise<void> {
-  reportUnaskedEnds(campaign, site);
+  reportUnaskedEnds(campaign, site, DAEMONS);
   const last = baits.plant();
   const before = (await eventually(WORK_PATIENCE_MS, () => site.procmond()))?.scans ?? -1;
   const works = await eventually(WORK_PATIENCE_MS, async () => {

@@ -4,6 +4,7 @@
 import { clock } from './clock.ts';
 import { diskFullEvents } from './disk-full-events.ts';
 import { diskFull } from './disk-full.ts';
+import { eventsOnce } from './events-once.ts';
 import { executor } from './executor.ts';
 import { fsync } from './fsync.ts';
 import { hidepid } from './hidepid.ts';
@@ -46,6 +47,7 @@ export const FAULTS: readonly Fault[] = [
   storm,
   spill,
   diskFullEvents,
+  eventsOnce,
   ledger,
   powerLoss,
 ];

@@ -3,6 +3,7 @@
  * of another release, or not be what it seems. Further fields are for people and for `--json`.
  */
 import { z } from 'zod';
+import type { Acknowledgement, Suppression } from './alert-decision.ts';
 import type { CheckpointNotice, LedgerHead } from './audit.ts';
 import { MAX_NOTE_LENGTH, type AppendReply, type ArchiveReply, type RestoreReply, type RotateKeyReply } from './request.ts';
 import { SEVERITIES, type OperatorOverride, type Severity } from './rule.ts';
@@ -48,6 +49,11 @@ export const CheckpointNoticeSchema: z.ZodType<CheckpointNotice> = z.object({
   timestampMs: z.int().min(0),
   note: z.string().max(MAX_NOTE_LENGTH),
 });
+
+/** What subscribers are told when process events were stored: that there are some, not which. */
+export type EventsStored = { readonly event: 'events.stored' };
+
+export const EventsStoredSchema: z.ZodType<EventsStored> = z.object({ event: z.literal('events.stored') });
 
 /** As a subscriber is told. */
 export const CheckpointEventSchema: z.ZodType<{ event: 'ledger.checkpoint'; checkpoint: CheckpointNotice }> = z.object({
@@ -164,4 +170,35 @@ export const RulesOverrideReplySchema: z.ZodType<RulesOverrideReply> = z.object(
   override: OperatorOverrideSchema.nullable(),
   state: z.string().nullable(),
   severity: z.enum(SEVERITIES).nullable(),
+});
+
+/** Reply to alerts.ack: what holds of each alert now, and whether that is new. */
+export type AlertsAckReply = {
+  readonly alerts: readonly { readonly id: number; readonly isNew: boolean; readonly acknowledgement: Acknowledgement }[];
+};
+
+export const AlertsAckReplySchema: z.ZodType<AlertsAckReply> = z.object({
+  alerts: z.array(
+    z.object({
+      id: z.int(),
+      isNew: z.boolean(),
+      acknowledgement: z.object({ atMs: z.int(), uid: z.int(), by: z.string(), reason: z.string() }),
+    }),
+  ),
+});
+
+/** Reply to alerts.suppress and alerts.unsuppress: the suppression as it is now. */
+export const SuppressionSchema: z.ZodType<Suppression> = z.object({
+  id: z.int(),
+  ruleId: z.string(),
+  conditions: z.array(z.object({ column: z.string(), value: z.string().nullable() })),
+  alertId: z.int().nullable(),
+  reason: z.string(),
+  uid: z.int(),
+  userName: z.string().nullable(),
+  createdMs: z.int(),
+  expiresMs: z.int(),
+  hits: count,
+  lastHitMs: z.int().nullable(),
+  ended: z.object({ atMs: z.int(), uid: z.int().nullable(), userName: z.string().nullable(), reason: z.string().nullable() }).nullable(),
 });

@@ -11,6 +11,15 @@ const append = (changes: Readonly<Record<string, unknown>> = {}): unknown => ({
   entries: [entry()],
   ...changes,
 });
+const suppress = (changes: Readonly<Record<string, unknown>> = {}): unknown => ({
+  request: 'alerts.suppress',
+  ruleId: 'a',
+  conditions: [{ column: 'pid', value: '1' }],
+  alertId: null,
+  forMs: 3_600_000,
+  reason: 'x',
+  ...changes,
+});
 const accepts = (value: unknown): boolean => RequestSchema.safeParse(value).success;
 
 describe('RequestSchema', () => {
@@ -25,6 +34,11 @@ describe('RequestSchema', () => {
     { request: 'rules.reload' },
     { request: 'rules.override', ruleId: 'a', decision: { kind: 'severity', severity: 'low' }, reason: 'x'.repeat(500) },
     { request: 'rules.override', ruleId: 'a', decision: { kind: 'reset' }, reason: 'x' },
+    { request: 'alerts.ack', ids: Array.from({ length: 100 }, (_, at) => at + 1), again: true, reason: 'x'.repeat(500) },
+    suppress(),
+    suppress({ conditions: [], alertId: 7, forMs: 90 * 86_400_000 }),
+    suppress({ conditions: Array.from({ length: 8 }, (_, at) => ({ column: `c${at}`, value: at === 0 ? null : '\u20ac'.repeat(900) })) }),
+    { request: 'alerts.unsuppress', id: 1, reason: 'x' },
   ])('takes %j as it is', (value) => {
     expect(RequestSchema.parse(value)).toEqual(value);
   });
@@ -56,6 +70,24 @@ describe('RequestSchema', () => {
     ['an unknown decision', { request: 'rules.override', ruleId: 'a', decision: { kind: 'drop' }, reason: 'x' }],
     ['a severity that is none', { request: 'rules.override', ruleId: 'a', decision: { kind: 'severity', severity: 'x' }, reason: 'x' }],
     ['a decision about a long id', { request: 'rules.override', ruleId: 'x'.repeat(65), decision: { kind: 'reset' }, reason: 'x' }],
+    ['no alerts to acknowledge', { request: 'alerts.ack', ids: [], again: false, reason: 'x' }],
+    ['too many alerts to acknowledge', { request: 'alerts.ack', ids: Array.from({ length: 101 }, () => 1), again: false, reason: 'x' }],
+    ['alert 0', { request: 'alerts.ack', ids: [0], again: false, reason: 'x' }],
+    ['an acknowledgement without a reason', { request: 'alerts.ack', ids: [1], again: false, reason: ' ' }],
+    ['a suppression without an end', suppress({ forMs: undefined })],
+    ['a suppression for minutes', suppress({ forMs: 3_599_999 })],
+    ['a suppression for a year', suppress({ forMs: 90 * 86_400_000 + 1 })],
+    ['a suppression without a reason', suppress({ reason: '' })],
+    ['nine conditions', suppress({ conditions: Array.from({ length: 9 }, (_, at) => ({ column: `c${at}`, value: 'x' })) })],
+    ['a column twice', suppress({ conditions: Array.from({ length: 2 }, () => ({ column: 'pid', value: '1' })) })],
+    ['a value of more than 4 KiB', suppress({ conditions: [{ column: 'cmdline', value: '\u20ac'.repeat(1366) }] })],
+    ['a value that is a number', suppress({ conditions: [{ column: 'pid', value: 1 }] })],
+    ['a condition without a column', suppress({ conditions: [{ column: '', value: 'x' }] })],
+    [
+      'conditions that are too large together',
+      suppress({ conditions: Array.from({ length: 7 }, (_, at) => ({ column: `c${at}`, value: '\u0001'.repeat(600) })) }),
+    ],
+    ['the end of suppression 0', { request: 'alerts.unsuppress', id: 0, reason: 'x' }],
     ['an offset without end', { request: 'rules', offset: Infinity }],
   ])('refuses %s', (_what, value) => {
     expect(accepts(value)).toBe(false);

@@ -3,6 +3,16 @@
  * many bytes of UTF-8 JSON; a request that is not in this file closes the connection and is recorded.
  */
 import { z } from 'zod';
+import {
+  MAX_ACKNOWLEDGED,
+  MAX_COLUMN_LENGTH,
+  MAX_CONDITIONS,
+  MAX_CONDITIONS_BYTES,
+  MAX_SUPPRESSION_MS,
+  MAX_VALUE_BYTES,
+  MIN_SUPPRESSION_MS,
+  type Condition,
+} from './alert-decision.ts';
 import { AUDIT_ACTIONS, type AuditEvent, type LedgerHead } from './audit.ts';
 import { SEVERITIES, type RuleDecision } from './rule.ts';
 
@@ -42,7 +52,30 @@ export type Request =
   /** Has the agent load all rules anew, all of them or none. */
   | { readonly request: 'rules.reload' }
   /** Keeps a decision of an operator about a rule, and why it was made. */
-  | { readonly request: 'rules.override'; readonly ruleId: string; readonly decision: RuleDecision; readonly reason: string };
+  | { readonly request: 'rules.override'; readonly ruleId: string; readonly decision: RuleDecision; readonly reason: string }
+  | AckRequest
+  | SuppressRequest
+  /** Ends a suppression before its time. */
+  | { readonly request: 'alerts.unsuppress'; readonly id: number; readonly reason: string };
+
+/** Marks alerts as handled, all of them or none. One that is marked stays as it is, unless it is to be marked `again`. */
+export type AckRequest = {
+  readonly request: 'alerts.ack';
+  readonly ids: readonly number[];
+  readonly again: boolean;
+  readonly reason: string;
+};
+
+/** Lets findings of a rule whose rows have these values raise no alert for a while. */
+export type SuppressRequest = {
+  readonly request: 'alerts.suppress';
+  readonly ruleId: string;
+  readonly conditions: readonly Condition[];
+  /** The alert whose values they are; null where an operator gave them. */
+  readonly alertId: number | null;
+  readonly forMs: number;
+  readonly reason: string;
+};
 
 export type Reply<Body = unknown> =
   | { readonly ok: true; readonly body: Body }
@@ -64,7 +97,7 @@ export type RestoreReply = { readonly sequence: number };
 export const MAX_NOTE_LENGTH = 4096;
 export const MAX_NOTES = 8;
 
-/** Characters of a rule's id, and of why something was decided about a rule, at most. */
+/** Characters of a rule's id, and of why something was decided about a rule or an alert, at most. */
 export const MAX_RULE_ID_LENGTH = 64;
 export const MAX_REASON_LENGTH = 500;
 
@@ -79,6 +112,26 @@ const auditEvent: z.ZodType<AuditEvent> = z.strictObject({
 function isWithin(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1));
+}
+
+const reasonText = z.string().trim().min(1).max(MAX_REASON_LENGTH);
+
+const suppressionConditions: z.ZodType<readonly Condition[]> = z
+  .array(
+    z.strictObject({
+      column: z.string().min(1).max(MAX_COLUMN_LENGTH),
+      value: z
+        .string()
+        .refine((value) => utf8Bytes(value) <= MAX_VALUE_BYTES, `more than ${MAX_VALUE_BYTES} bytes`)
+        .nullable(),
+    }),
+  )
+  .max(MAX_CONDITIONS)
+  .refine((conditions) => new Set(conditions.map(({ column }) => column)).size === conditions.length, 'a column twice')
+  .refine((conditions) => utf8Bytes(JSON.stringify(conditions)) <= MAX_CONDITIONS_BYTES, `more than ${MAX_CONDITIONS_BYTES} bytes`);
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).byteLength;
 }
 
 export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request', [
@@ -112,6 +165,21 @@ export const RequestSchema: z.ZodType<Request> = z.discriminatedUnion('request',
       z.strictObject({ kind: z.literal('severity'), severity: z.enum(SEVERITIES) }),
       z.strictObject({ kind: z.literal('reset') }),
     ]),
-    reason: z.string().trim().min(1).max(MAX_REASON_LENGTH),
+    reason: reasonText,
   }),
+  z.strictObject({
+    request: z.literal('alerts.ack'),
+    ids: z.array(z.int().positive()).min(1).max(MAX_ACKNOWLEDGED),
+    again: z.boolean(),
+    reason: reasonText,
+  }),
+  z.strictObject({
+    request: z.literal('alerts.suppress'),
+    ruleId: z.string().min(1).max(MAX_RULE_ID_LENGTH),
+    conditions: suppressionConditions,
+    alertId: z.int().positive().nullable(),
+    forMs: z.int().min(MIN_SUPPRESSION_MS).max(MAX_SUPPRESSION_MS),
+    reason: reasonText,
+  }),
+  z.strictObject({ request: z.literal('alerts.unsuppress'), id: z.int().positive(), reason: reasonText }),
 ]);

@@ -77,6 +77,9 @@ export function answer(context: AnswerContext, request: Request, peer: Peer): An
     case 'rules':
     case 'rules.reload':
     case 'rules.override':
+    case 'alerts.ack':
+    case 'alerts.suppress':
+    case 'alerts.unsuppress':
       throw new SentinelError('ipc.refused', { message: `request ${request.request} is for sentinelagent` });
   }
 }

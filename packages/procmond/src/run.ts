@@ -3,6 +3,7 @@
  */
 import { useNativeHashing } from '@sentineld/ledger/native-hashing';
 import { SentinelError, errnoOf, messageOf } from '@sentineld/model/error';
+import type { EventsStored } from '@sentineld/model/reply';
 import { createRedactor } from '@sentineld/model/redact';
 import type { Request } from '@sentineld/model/request';
 import { loadConfig, type LoadedConfig, type LoadOptions } from '@sentineld/runtime/config/load';
@@ -70,6 +71,7 @@ export async function run(options: RunOptions): Promise<void> {
     source,
     redact,
     onScan: publish,
+    onEventsStored: () => publish({ event: 'events.stored' } satisfies EventsStored),
   });
   const refusals = createRefusalLog((data) => recordRefusal(stores.keeper.ledger, log, data));
   const daemon: Daemon = { log, lock, watch, servers, refusals, ...stores };

@@ -56,6 +56,7 @@ export type WatchOptions = {
   readonly ledger: LedgerWriter;
   readonly log: Logger;
   readonly onScan: (scan: ScanCompleted) => void;
+  readonly onEventsStored: () => void;
 };
 
 export type Watch = {
@@ -134,7 +135,11 @@ function guardStorage({ current, paths, events, ledger }: WatchOptions, record: 
 }
 
 /** The pipeline, and why there are no events any more where its source broke. */
-function joinEvents({ loaded, current, privileges, source, redact, events, log }: WatchOptions, queue: EventQueue, storage: StorageGuard) {
+function joinEvents(
+  { loaded, current, privileges, source, redact, events, log, onEventsStored }: WatchOptions,
+  queue: EventQueue,
+  storage: StorageGuard,
+) {
   const broken: string[] = [];
   const pipeline = createEventPipeline({
     source: attachEvents(privileges.events, { argvLimitBytes: loaded.config.collection.argv_limit, native: privileges.native }),
@@ -148,6 +153,7 @@ function joinEvents({ loaded, current, privileges, source, redact, events, log }
       storage.failed(cause);
       log.error({ error: messageOf(cause) }, 'events.unstored');
     },
+    onStored: onEventsStored,
     onSourceFailed: (cause) => {
       broken.push(`their source broke: ${messageOf(cause)}`);
       log.error({ error: messageOf(cause) }, 'events.source_failed');

@@ -27,6 +27,12 @@ function contextOf(count: number, keeper: Partial<AgentAnswers['keeper']> = {}):
   return { book, keeper } as unknown as AgentAnswers;
 }
 
+const ALERT_REQUESTS = [
+  { request: 'alerts.ack', ids: [1], again: false, reason: 'x' },
+  { request: 'alerts.suppress', ruleId: 'a', conditions: [], alertId: null, forMs: 3_600_000, reason: 'x' },
+  { request: 'alerts.unsuppress', id: 4, reason: 'x' },
+] as const;
+
 describe('answer', () => {
   it('gives as many rules as fit a frame, and all of them page by page', async () => {
     const context = contextOf(120);
@@ -57,5 +63,21 @@ describe('answer', () => {
     const nobody: Peer = { ...CLI, credentials: null };
     for (const request of [{ request: 'rules.reload' }, decision] as const)
       expect(() => answer(context, request, nobody)).toThrow(expect.objectContaining({ code: 'native.unavailable' }));
+  });
+
+  it('has what is decided about alerts done in the name of whom the kernel names', async () => {
+    const asked: unknown[] = [];
+    const note = (...words: unknown[]) => asked.push(words);
+    const context = { ...contextOf(0), decisions: { acknowledge: note, suppress: note, unsuppress: note } } as unknown as AgentAnswers;
+    for (const request of ALERT_REQUESTS) await answer(context, request, CLI);
+    expect(asked).toEqual([
+      [ALERT_REQUESTS[0], CLI.credentials],
+      [ALERT_REQUESTS[1], CLI.credentials],
+      [4, 'x', CLI.credentials],
+    ]);
+    for (const request of ALERT_REQUESTS)
+      expect(() => answer(context, request, { ...CLI, credentials: null })).toThrow(
+        expect.objectContaining({ code: 'native.unavailable' }),
+      );
   });
 });

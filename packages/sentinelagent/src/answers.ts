@@ -2,12 +2,14 @@
  * What the agent answers on its socket: its health, its rules, and the keeping of entries for the ledger that the
  * operators' tool could not hand to procmond.
  */
+import type { Suppression } from '@sentineld/model/alert-decision';
 import { SentinelError } from '@sentineld/model/error';
 import { ACTIONS_BY_ROLE } from '@sentineld/model/audit';
-import type { RulesOverrideReply, RulesReloadReply } from '@sentineld/model/reply';
+import type { AlertsAckReply, RulesOverrideReply, RulesReloadReply } from '@sentineld/model/reply';
 import { MAX_FRAME_BYTES, RULES_PAGE, type PeerCredentials, type Request } from '@sentineld/model/request';
-import type { OperatorOverride, RuleResult, Severity } from '@sentineld/model/rule';
+import type { OperatorOverride, RuleResult, RuleScope, Severity } from '@sentineld/model/rule';
 import type { Peer } from '@sentineld/runtime/ipc/server';
+import type { AlertDecisions } from './alert-decisions.ts';
 import { agentHealth, type AgentHealth, type HealthContext } from './health.ts';
 import type { ProcmondLink } from './procmond-link.ts';
 import { overridesWithoutRule, refusalLine, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
@@ -30,6 +32,8 @@ export type RuleSummary = {
   readonly version: number;
   readonly source: string;
   readonly path: string;
+  /** NAME@VERSION of the pack that it is from. */
+  readonly pack: string | null;
   readonly attack: readonly string[];
   readonly state: RuleState;
   readonly reason: string | null;
@@ -46,6 +50,8 @@ export type RuleSummary = {
   readonly checksum: string;
   /** When it is run, as its file has it; 'scan' where it says nothing. */
   readonly schedule: string;
+  /** What it has to look at in a scan; null of a rule that is not run. */
+  readonly looksAt: RuleScope | null;
   /** When it is due next, in milliseconds since 1970: it is run with the first scan from then on. Null where it is not waited for. */
   readonly nextRunMs: number | null;
   /** What operators decided about it; null where nobody did. */
@@ -56,9 +62,9 @@ export type RuleSummary = {
   readonly cost: Omit<RuleEntry['cost'], 'ruleId'>;
 };
 
-export type AgentAnswers = HealthContext & { readonly link: ProcmondLink; readonly keeper: RuleKeeper };
+export type AgentAnswers = HealthContext & { readonly link: ProcmondLink; readonly keeper: RuleKeeper; readonly decisions: AlertDecisions };
 
-type Answer = AgentHealth | RulesPage | RulesReloadReply | RulesOverrideReply | Record<string, never>;
+type Answer = AgentHealth | RulesPage | RulesReloadReply | RulesOverrideReply | AlertsAckReply | Suppression | Record<string, never>;
 
 /** Answers one permitted request; throws SentinelError for what cannot be done. */
 export function answer(context: AgentAnswers, request: Request, peer: Peer): Answer | Promise<Answer> {
@@ -80,6 +86,12 @@ export function answer(context: AgentAnswers, request: Request, peer: Peer): Ans
       return context.keeper.reload(knownPeer(peer));
     case 'rules.override':
       return context.keeper.override(request.ruleId, request.decision, request.reason, knownPeer(peer));
+    case 'alerts.ack':
+      return context.decisions.acknowledge(request, knownPeer(peer));
+    case 'alerts.suppress':
+      return context.decisions.suppress(request, knownPeer(peer));
+    case 'alerts.unsuppress':
+      return context.decisions.unsuppress(request.id, request.reason, knownPeer(peer));
     case 'audit.append':
     case 'subscribe':
     case 'ledger.checkpoint':
@@ -90,11 +102,11 @@ export function answer(context: AgentAnswers, request: Request, peer: Peer): Ans
   }
 }
 
-/** A change of the rules is somebody's; where nobody can say whose, there is none. */
+/** A decision about rules or alerts is somebody's; where nobody can say whose, there is none. */
 function knownPeer({ credentials }: Peer): PeerCredentials {
   if (credentials !== null) return credentials;
   throw new SentinelError('native.unavailable', {
-    message: 'who asks cannot be told on this platform, so no rules are changed for others',
+    message: 'who asks cannot be told on this platform, so nothing is decided for others',
   });
 }
 
@@ -144,6 +156,7 @@ function summaryOf(entry: RuleEntry): RuleSummary {
     version: rule.version,
     source: rule.source,
     path: rule.sourcePath,
+    pack: loaded.pack ?? null,
     attack: rule.attack,
     state: entry.state,
     reason: reasonOf(entry),
@@ -157,6 +170,7 @@ function summaryOf(entry: RuleEntry): RuleSummary {
     counts: entry.counts,
     checksum: rule.checksum,
     schedule: entry.timetable.schedule,
+    looksAt: entry.state === 'active' ? entry.scope : null,
     nextRunMs: entry.state === 'active' ? entry.timetable.nextMs({ monotonicMs: performance.now(), wallMs: Date.now() }) : null,
     override: entry.override,
     loaded: { enabled: loaded.enabled, severity: loaded.severity },

@@ -7,7 +7,7 @@ import type { ScanCompleted } from '@sentineld/model/scan';
 import { DEFAULTS } from '@sentineld/runtime/config/config';
 import { silentLogger } from '@sentineld/runtime/log/logger';
 import { describe, expect, it } from 'vitest';
-import { createTimetable } from './detect/timetable.ts';
+import { createTimetable } from '@sentineld/detection/rules/timetable';
 import { createDetection } from './detection.ts';
 import { ruleSetHash, type RuleBook, type RuleEntry, type RuleState } from './rule-book.ts';
 
@@ -49,7 +49,7 @@ describe('createDetection', () => {
     // The line `a@1 c0`.
     const rule_set_sha256 = createHash('sha256').update('a@1 c0\n').digest('hex');
     expect(queued).toEqual([
-      { action: 'rules_loaded', data: { active: 1, refused: 0, not_loaded: 0, disabled: 0, rule_set_sha256, rules: ['a@1'] } },
+      { action: 'rules_loaded', data: { active: 1, refused: 0, not_loaded: 0, disabled: 0, rule_set_sha256, rules: ['a@1'], packs: [] } },
     ]);
     const rule = (id: string, checksum: string) => ({ rule: { id, version: 1, checksum } }) as unknown as RuleEntry;
     const hash = (...rules: readonly RuleEntry[]): string => ruleSetHash({ active: () => rules });

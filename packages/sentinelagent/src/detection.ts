@@ -12,10 +12,12 @@ import { bootId } from '@sentineld/runtime/lifecycle/process-identity';
 import type { Logger } from '@sentineld/runtime/log/logger';
 import type { AgentWriter } from '@sentineld/store/agent/writer';
 import type { DetectionState } from './health.ts';
-import { runCycle, type Cycle, type PipelineOptions } from './pipeline.ts';
+import { createTally, type Cycle } from './cycle-tally.ts';
+import { concludeApart, runCycle, runOverEvents, type PipelineOptions } from './pipeline.ts';
 import type { ProcmondLink } from './procmond-link.ts';
 import { ruleSetHash, type RuleBook } from './rule-book.ts';
-import { createScanQueue, type ScanQueue } from './scan-queue.ts';
+import { createRulesApart } from './rules-apart.ts';
+import { createScanQueue, type CycleKind, type ScanQueue } from './scan-queue.ts';
 
 export type DetectionOptions = {
   readonly config: Config;
@@ -32,6 +34,8 @@ export type DetectionOptions = {
 export type Detection = {
   readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
   readonly onScan: (scan: ScanCompleted) => void;
+  /** procmond has stored process events. */
+  readonly onEvents: () => void;
   /** The link is made with the two functions above, and needed only once a cycle ends. */
   readonly attach: (link: Pick<ProcmondLink, 'forwardAudit' | 'state'>) => void;
   readonly state: () => DetectionState;
@@ -46,6 +50,8 @@ export type Detection = {
 /** What procmond itself calls overdue is three intervals and this; so is an answer after its deadline. */
 const SPARE_MS = 5_000;
 const SPARE_ANSWER_MS = 3_000;
+/** From one pass over events to the next: an alert is stored within a second of its exec, and a busy host is not looked at all the time. */
+const EVENTS_APART_MS = 400;
 
 export function createDetection(options: DetectionOptions): Detection {
   const { book, log, nowMs } = options;
@@ -54,19 +60,27 @@ export function createDetection(options: DetectionOptions): Detection {
   let lastCycle: Cycle | null = null;
   let failure: DetectionState['failure'] = null;
   let link: Pick<ProcmondLink, 'forwardAudit' | 'state'> | null = null;
-  const cycle = async (scan: ScanCompleted): Promise<void> => {
-    const pipeline = { ...options, executor, context: findingContext(options, told.hostId), clock: Date.now };
-    lastCycle = await runCycle(pipeline, scan);
+  const tally = createTally();
+  const apart = createRulesApart(() => void queue.between(() => concludeApart(pipeline())).catch(fail));
+  const { deadline: deadlineMs } = options.config.detection;
+  const pipeline = (): PipelineOptions => {
+    const context = findingContext(options, told.hostId);
+    return { ...options, executor, context, tally, apart, deadlineMs, clock: Date.now };
+  };
+  const fail = (cause: unknown): void => {
+    failure = { message: adviceOn(cause), sinceMs: failure?.sinceMs ?? Date.now() };
+    log.error({ error: messageOf(cause) }, 'cycle.failed');
+  };
+  const cycle = async (scan: ScanCompleted, kind: CycleKind): Promise<void> => {
+    if (kind === 'events') return runOverEvents(pipeline(), scan);
+    lastCycle = await runCycle(pipeline(), scan);
     failure = null;
     await options.deliverer.drain();
     await link?.forwardAudit();
+    return undefined;
   };
-  const queue = createScanQueue((scan) =>
-    cycle(scan).catch((cause: unknown) => {
-      failure = { message: adviceOn(cause), sinceMs: failure?.sinceMs ?? Date.now() };
-      log.error({ error: messageOf(cause), correlationId: scan.correlationId }, 'cycle.failed');
-    }),
-  );
+  const queue = createScanQueue((scan, kind) => cycle(scan, kind).catch(fail));
+  const events = createPace(EVENTS_APART_MS, nowMs, queue.offerEvents);
   const exclusively = oneAtATime();
   const onScan = (scan: ScanCompleted): void => {
     told.heardMs = nowMs();
@@ -75,6 +89,7 @@ export function createDetection(options: DetectionOptions): Detection {
   };
   return {
     onScan,
+    onEvents: events.ask,
     onConnected: async ({ hostId, intervalMs, lastScan }) => {
       Object.assign(told, { hostId, intervalMs, heardMs: nowMs() });
       await exclusively(async () => {
@@ -96,7 +111,28 @@ export function createDetection(options: DetectionOptions): Detection {
     }),
     exclusively,
     between: queue.between,
-    stop: queue.stop,
+    stop: () => {
+      apart.stop();
+      events.stop();
+      return queue.stop();
+    },
+  };
+}
+
+/** Does something when it is asked for, at most once in so many milliseconds: late rather than not. */
+function createPace(leastMs: number, nowMs: () => number, work: () => void): { readonly ask: () => void; readonly stop: () => void } {
+  let lastMs = -Infinity;
+  let timer: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    timer = undefined;
+    lastMs = nowMs();
+    work();
+  };
+  return {
+    ask: () => {
+      timer ??= setTimeout(begin, Math.max(0, lastMs + leastMs - nowMs()));
+    },
+    stop: () => clearTimeout(timer),
   };
 }
 
@@ -125,19 +161,20 @@ function findingContext({ config, sinkNames }: DetectionOptions, hostId: string)
   };
 }
 
-/** Rules are run one after the other, so at most one answer is owed. */
+/** In each lane rules are run one after the other, so at most two answers are owed. */
 function watchAnswers(executor: Pick<ExecutorClient, 'run'>, nowMs: () => number) {
-  let askedMs: number | null = null;
+  const askedMs = new Set<number>();
   return {
     run: async (request: Parameters<ExecutorClient['run']>[0]) => {
-      askedMs = nowMs();
+      const since = nowMs();
+      askedMs.add(since);
       try {
         return await executor.run(request);
       } finally {
-        askedMs = null;
+        askedMs.delete(since);
       }
     },
-    unansweredMs: () => (askedMs === null ? 0 : nowMs() - askedMs),
+    unansweredMs: () => (askedMs.size === 0 ? 0 : nowMs() - Math.min(...askedMs)),
   };
 }
 
@@ -155,6 +192,7 @@ async function validateRules({ store, book, executor, log }: DetectionOptions): 
     disabled: book.entries.filter((entry) => entry.state === 'disabled').length,
   };
   const rules = book.active().map(({ rule }) => `${rule.id}@${rule.version}`);
-  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rule_set_sha256: ruleSetHash(book), rules } });
+  const packs = [...new Set(book.active().flatMap(({ rule }) => rule.pack ?? []))].toSorted();
+  store.queueAudit({ action: 'rules_loaded', data: { ...summary, rule_set_sha256: ruleSetHash(book), rules, packs } });
   log.info(summary, 'rules.loaded');
 }

@@ -4,7 +4,7 @@
  */
 import type { AgentWriter } from '@sentineld/store/agent/writer';
 import type { Deliverer, DeliveryState } from './deliver/deliver.ts';
-import type { Cycle } from './pipeline.ts';
+import type { Cycle } from './cycle-tally.ts';
 import type { ProcmondLink } from './procmond-link.ts';
 import type { RuleBook, RuleState } from './rule-book.ts';
 

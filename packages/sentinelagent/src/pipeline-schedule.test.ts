@@ -7,7 +7,9 @@ import type { ScanCompleted } from '@sentineld/model/scan';
 import { silentLogger } from '@sentineld/runtime/log/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCycle, type PipelineOptions } from './pipeline.ts';
+import { createTally } from './cycle-tally.ts';
 import { createRuleBook } from './rule-book.ts';
+import { createRulesApart } from './rules-apart.ts';
 
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
@@ -52,6 +54,9 @@ describe('rules with a schedule', () => {
       },
       store: { recordFindings: () => ({ alerts: [], suppressed: 0 }), queueAudit: () => undefined, concludeCycle: () => undefined },
       deliverer: { drain: async () => undefined },
+      apart: createRulesApart(() => undefined),
+      tally: createTally(),
+      deadlineMs: 100,
       context: { hostName: 'h', hostId: 'i', bootId: 'b', windowMs: 1, sinks: [] },
       log: silentLogger(),
       clock: () => 5000,

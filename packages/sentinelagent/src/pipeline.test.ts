@@ -9,9 +9,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createTally } from './cycle-tally.ts';
 import { exampleAlert } from './deliver/alert.fixture.ts';
 import { runCycle, type PipelineOptions } from './pipeline.ts';
 import { createRuleBook } from './rule-book.ts';
+import { createRulesApart } from './rules-apart.ts';
 
 const SCAN: ScanCompleted = {
   event: 'scan.completed', scanId: 3, correlationId: 'scan-3', timestampMs: 1000, durationMs: 1, processes: 1, accessible: 1,
@@ -65,7 +67,7 @@ async function cycle(outcomes: Readonly<Record<string, RuleOutcome>>, times = 1,
       },
     },
     store: {
-      recordFindings: (found, _context, auditOf) => {
+      recordFindings: (found, _context, { auditOf } = {}) => {
         findings.push(...found);
         const alerts: Alert[] = found.map((finding) => exampleAlert({ ...finding }));
         if (auditOf !== undefined) audit.push(...alerts.map(auditOf));
@@ -77,6 +79,9 @@ async function cycle(outcomes: Readonly<Record<string, RuleOutcome>>, times = 1,
         progress.push([...changed]);
       },
     },
+    apart: createRulesApart(() => undefined),
+    tally: createTally(),
+    deadlineMs: 500,
     deliverer: {
       drain: async () => {
         order.push('drain');

@@ -79,6 +79,7 @@ describe('startProcmondLink', () => {
       onConnected: async (health) => {
         healths.push(health);
       },
+      onEvents: () => undefined,
       onScan: (scan) => scans.push(scan.scanId),
       onCheckpoint: (checkpoint) => checkpoints.push(checkpoint),
     });
@@ -109,6 +110,7 @@ describe('startProcmondLink', () => {
       log: silentLogger(),
       onConnected: async () => undefined,
       onScan: () => undefined,
+      onEvents: () => undefined,
       onCheckpoint: () => undefined,
     });
     await expect.poll(() => link?.state().connected).toBe(true);

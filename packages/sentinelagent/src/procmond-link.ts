@@ -8,6 +8,7 @@ import { SentinelError, messageOf } from '@sentineld/model/error';
 import {
   AppendReplySchema,
   CheckpointEventSchema,
+  EventsStoredSchema,
   ProcmondReplySchema,
   ScanCompletedSchema,
   type ProcmondReply,
@@ -28,6 +29,8 @@ export type LinkOptions = {
   /** Called with procmond's health each time the connection stands. */
   readonly onConnected: (procmond: ProcmondReply) => Promise<void>;
   readonly onScan: (scan: ScanCompleted) => void;
+  /** Called when process events were stored since it was called last. */
+  readonly onEvents: () => void;
   /** Called with each checkpoint of the ledger, and with the newest each time the connection stands. */
   readonly onCheckpoint: (checkpoint: CheckpointNotice) => void;
 };
@@ -75,6 +78,7 @@ export function startProcmondLink(options: LinkOptions): ProcmondLink {
     const opened = await openConnection(options.path, (event) => {
       const scan = ScanCompletedSchema.safeParse(event);
       if (scan.success) return options.onScan(scan.data);
+      if (EventsStoredSchema.safeParse(event).success) return options.onEvents();
       const told = CheckpointEventSchema.safeParse(event);
       return told.success ? options.onCheckpoint(told.data.checkpoint) : undefined;
     });

@@ -73,7 +73,8 @@ function overrideAfter(ruleId: string, known: OperatorOverride | null, decision:
   }
 }
 
-function unknownRule({ entries }: Pick<RuleBook, 'entries'>, ruleId: string): SentinelError {
+/** Names the rule that was probably meant. */
+export function unknownRule({ entries }: Pick<RuleBook, 'entries'>, ruleId: string): SentinelError {
   const nearest = nearestWord(
     ruleId,
     entries.map(({ rule }) => rule.id),

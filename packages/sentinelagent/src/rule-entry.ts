@@ -8,8 +8,9 @@ import { formatLoadProblem } from '@sentineld/detection/rules/load-problem';
 import { applyOverride } from '@sentineld/detection/rules/load';
 import type { LoadedRule } from '@sentineld/detection/rules/rule-document';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { RuleCost, SeenEvents } from '@sentineld/store/agent/writer';
-import { createTimetable, type Timetable } from './detect/timetable.ts';
+import { createTimetable, type Timetable } from '@sentineld/detection/rules/timetable';
 
 export type RuleState = 'unverified' | 'active' | 'disabled' | 'refused' | 'quarantined';
 
@@ -46,6 +47,8 @@ export type RuleEntry = {
   cost: RuleCost;
   /** When it is run. */
   timetable: Timetable;
+  /** Whether it took so long that it is run beside the cycles. */
+  isSlow: boolean;
 };
 
 /** A rule that was never run. */
@@ -71,6 +74,7 @@ export function entryOf(loaded: LoadedRule, override: OperatorOverride | null): 
     seen: null,
     cost: { ruleId: rule.id, runs: 0, rows: 0, hits: 0, totalMs: 0, worstMs: 0, overruns: 0, lastRunMs: 0 },
     timetable: createTimetable(rule.schedule),
+    isSlow: false,
   };
 }
 
@@ -86,8 +90,13 @@ export function takeOver(entry: RuleEntry, earlier: RuleEntry): void {
   if (entry.state === 'disabled') return;
   const { result, resultSinceMs, resultReason, seen } = earlier;
   Object.assign(entry, { result, resultSinceMs, resultReason, seen });
-  if (entry.rule.sql !== earlier.rule.sql) return;
-  entry.overruns = earlier.overruns;
+  if (entry.rule.sql !== earlier.rule.sql) {
+    // Of events it goes on where the other one was; processes it has not looked at, whatever the other one saw.
+    if (!earlier.reads.includes(EVENTS_TABLE)) entry.seen = null;
+    return;
+  }
+  const { overruns, isSlow } = earlier;
+  Object.assign(entry, { overruns, isSlow });
   if (earlier.state === 'quarantined' && entry.state === 'active') Object.assign(entry, { state: 'quarantined', refusal: earlier.refusal });
 }
 

@@ -25,6 +25,7 @@ import { createLogger, type Logger } from '@sentineld/runtime/log/logger';
 import { VERSION } from '@sentineld/runtime/version';
 import { openAgentWriter, type AgentWriter } from '@sentineld/store/agent/writer';
 import { EVENTS_SCHEMA } from '@sentineld/store/readable-schema';
+import { createAlertDecisions } from './alert-decisions.ts';
 import { answer, type AgentAnswers } from './answers.ts';
 import { createCheckpointRelay } from './checkpoint-relay.ts';
 import { createDeliverer, type Deliverer } from './deliver/deliver.ts';
@@ -85,6 +86,7 @@ export async function run(options: RunOptions): Promise<void> {
     onCheckpoint: relay.onCheckpoint,
     onConnected: detection.onConnected,
     onScan: detection.onScan,
+    onEvents: detection.onEvents,
   });
   detection.attach(link);
   const onRecorded = (): void => void link.forwardAudit();
@@ -99,6 +101,8 @@ export async function run(options: RunOptions): Promise<void> {
     clock: Date.now,
     onRecorded,
   });
+  const decisions = createAlertDecisions({ book, store, executor: executor.client, detection, log, userName, onRecorded });
+  await decisions.expire();
   const answers: AgentAnswers = {
     version: VERSION,
     startedMs: Date.now(),
@@ -106,6 +110,7 @@ export async function run(options: RunOptions): Promise<void> {
     store,
     link,
     keeper,
+    decisions,
     deliverer,
     detection: detection.state,
     freeBytes: () => freeBytesAt(paths.agentDir),
@@ -125,6 +130,7 @@ export async function run(options: RunOptions): Promise<void> {
     onStop: (reason) => void finish(daemon, reason, 0),
   });
   setInterval(() => retryStore(store), STORE_RETRY_MS).unref();
+  setInterval(() => void decisions.expire(), EXPIRY_MS).unref();
   await deliverer.drain().catch((cause: unknown) => log.error({ error: messageOf(cause) }, 'delivery.failed'));
   notifyServiceManager('READY=1');
 }
@@ -148,6 +154,9 @@ function ruleFiles({ detection }: Config): RuleFiles {
     overrides: Object.fromEntries(detection.disabled_rules.map((id) => [id, { enabled: false }])),
   };
 }
+
+/** How often it is looked whether the time of a suppression is over; it hides nothing from then on, noticed or not. */
+const EXPIRY_MS = 10_000;
 
 /** How often it is looked whether a store that failed can be written again. */
 const STORE_RETRY_MS = 5_000;
@@ -179,6 +188,7 @@ function startConfinedExecutor(config: Config, paths: StatePaths, log: Logger): 
     programs: { spawner: besideThisProgram('spawner.js'), executor: besideThisProgram('executor.js') },
     databases: [{ schema: 'main', path: paths.eventsDb }],
     schema: EVENTS_SCHEMA,
+    readsChanges: true,
     limits: { deadlineMs: config.detection.deadline, memoryBytes: config.detection.memory, maxRows: config.detection.row_limit },
     onEvent: (event) => log.info({ ...event }, 'executor.changed'),
   });
@@ -199,7 +209,16 @@ async function openSocket(paths: StatePaths, answers: AgentAnswers, refusals: Re
   return serveSocket({
     path: paths.agentSocket,
     role: 'sentinelcli',
-    permitted: new Set<Request['request']>(['health', 'rules', 'rules.reload', 'rules.override', 'audit.queue']),
+    permitted: new Set<Request['request']>([
+      'health',
+      'rules',
+      'rules.reload',
+      'rules.override',
+      'alerts.ack',
+      'alerts.suppress',
+      'alerts.unsuppress',
+      'audit.queue',
+    ]),
     credentialsOf: peerCredentialsReader(),
     admits: () => true,
     answer: async (request, peer) => answer(answers, request, peer),

@@ -28,4 +28,29 @@ describe('createScanQueue', () => {
     await stopped;
     expect(seen).toEqual([1, 4]);
   });
+
+  it('passes over events between scans, of the newest scan, and not where a scan is next anyway', async () => {
+    const seen: string[] = [];
+    const releases: (() => void)[] = [];
+    const queue = createScanQueue(async ({ scanId }, kind) => {
+      seen.push(`${kind} ${scanId}`);
+      await new Promise<void>((resolve) => releases.push(resolve));
+    });
+    queue.offerEvents();
+    await expect.poll(() => seen).toEqual([]);
+    queue.offer(scan(1));
+    queue.offerEvents();
+    queue.offer(scan(2));
+    releases.shift()?.();
+    await expect.poll(() => seen).toEqual(['scan 1', 'scan 2']);
+    queue.offerEvents();
+    queue.offerEvents();
+    releases.shift()?.();
+    await expect.poll(() => seen).toEqual(['scan 1', 'scan 2', 'events 2']);
+    const stopped = queue.stop();
+    queue.offerEvents();
+    releases.shift()?.();
+    await stopped;
+    expect(seen).toHaveLength(3);
+  });
 });

@@ -11,8 +11,16 @@ import type { AnswerSchema } from './daemons.ts';
 /** A change waits for the end of a cycle, and one rule may run for as long as its deadline. */
 const PATIENCE_MS = 600_000;
 
+const RULES_HINT = 'sentinelcli rules list shows the rules and what is decided about them';
+
+/** Where the request makes no sense. */
+const USAGE_HINTS: Readonly<Partial<Record<Request['request'], string>>> = {
+  'alerts.ack': 'sentinelcli alerts list shows the numbers',
+  'alerts.suppress': 'sentinelcli rules show ID has the query of a rule, alerts suppressions what is suppressed',
+  'alerts.unsuppress': 'sentinelcli alerts suppressions shows those that hold, with --all also those that ended',
+};
+
 const HINTS: Readonly<Record<string, string>> = {
-  'usage.invalid': 'sentinelcli rules list shows the rules and what is decided about them',
   'query.refused': 'mend the rule, then sentinelcli rules reload',
   'native.unavailable': 'ask on Linux, where the kernel says who asks',
 };
@@ -24,15 +32,15 @@ export async function requireAgent<Body>(paths: StatePaths, request: Request, sc
   try {
     answer = await askOnce(path, request, PATIENCE_MS);
   } catch (cause) {
-    throw cause instanceof SentinelError ? demandError(cause, path) : cause;
+    throw cause instanceof SentinelError ? demandError(cause, path, request) : cause;
   }
   const read = schema.safeParse(answer);
   if (read.success) return read.data;
   throw new SentinelError('ipc.protocol', { message: `sentinelagent answered ${request.request} in a form that is not known` });
 }
 
-function demandError(cause: SentinelError, path: string): SentinelError {
-  if (cause.code === 'ipc.refused') return refusalError(cause);
+function demandError(cause: SentinelError, path: string, request: Request): SentinelError {
+  if (cause.code === 'ipc.refused') return refusalError(cause, request);
   const errno = cause.context['errno'];
   const isAbsent = errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR';
   if (!isAbsent && errno !== 'EACCES' && errno !== 'EPERM') return cause;
@@ -47,13 +55,13 @@ function demandError(cause: SentinelError, path: string): SentinelError {
 }
 
 /** What is wrong with the request itself is the asker's to mend; everything else is between the agent and its host. */
-function refusalError(cause: SentinelError): SentinelError {
+function refusalError(cause: SentinelError, { request }: Request): SentinelError {
   const said = String(cause.context['code']);
   const code: ErrorCode = said === 'usage.invalid' || said === 'query.refused' ? said : 'ipc.refused';
   return new SentinelError(code, {
     message: 'sentinelagent refuses it',
     why: messageOf(cause),
-    hint: HINTS[said] ?? 'sentinelcli health says what state it is in',
+    hint: (said === 'usage.invalid' ? (USAGE_HINTS[request] ?? RULES_HINT) : HINTS[said]) ?? 'sentinelcli health says what state it is in',
     context: cause.context,
   });
 }

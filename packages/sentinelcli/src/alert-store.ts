@@ -3,6 +3,7 @@
  * became of the event store. Rows were written by the agent, but what is in them came from the host.
  */
 import type { Alert } from '@sentineld/model/alert';
+import type { Acknowledgement } from '@sentineld/model/alert-decision';
 import { SentinelError } from '@sentineld/model/error';
 import { SEVERITIES, type AffectedProcess, type ResultRow, type Severity, type SqlValue } from '@sentineld/model/rule';
 import type { StatePaths } from '@sentineld/runtime/config/state-dir';
@@ -12,7 +13,13 @@ import { requireAgentDatabase } from './databases.ts';
 import { isRecord, numberField, textField, textsField, type Fields } from './fields.ts';
 
 /** An alert and what became of it. */
-export type StoredAlert = Alert & { readonly repeats: number; readonly lastSeenMs: number; readonly processCount: number };
+export type StoredAlert = Alert & {
+  readonly repeats: number;
+  readonly lastSeenMs: number;
+  readonly processCount: number;
+  /** Null where nobody said that it is handled. */
+  readonly acknowledged: Acknowledgement | null;
+};
 
 export type StoredDelivery = {
   readonly sinkName: string;
@@ -30,6 +37,8 @@ export type AlertFilter = {
   readonly ruleId: string | null;
   /** Raised or seen again since then. */
   readonly sinceMs: number | null;
+  /** Of those alone that nobody said are handled. */
+  readonly unacknowledged?: boolean;
   readonly limit: number;
 };
 
@@ -48,9 +57,25 @@ export function withAgentReader<Result>(paths: StatePaths, work: (reader: Reader
   });
   try {
     return work(reader);
+  } catch (cause) {
+    throw isOfEarlierRelease(cause) ? earlierRelease(path) : cause;
   } finally {
     reader.close();
   }
+}
+
+/** The views are those of this release: in an older file there is less than they name. */
+function isOfEarlierRelease(cause: unknown): boolean {
+  return cause instanceof SentinelError && cause.code === 'query.failed' && /^no such (table|column): (a|agent)\./.test(cause.message);
+}
+
+function earlierRelease(path: string): SentinelError {
+  return new SentinelError('store.unreadable', {
+    message: `${path} is of an earlier release`,
+    why: 'sentinelagent of this release takes it along when it starts, and has not started yet',
+    hint: 'start it, or ask with the sentinelcli of that release',
+    context: { path },
+  });
 }
 
 /** Newest first. One more than the limit where there are more. */
@@ -58,8 +83,9 @@ export function listAlerts(reader: Reader, filter: AlertFilter): readonly Stored
   const rows = reader.internal(
     `SELECT * FROM temp.alerts
      WHERE severity IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR rule_id = ?2) AND (?3 IS NULL OR last_seen >= ?3)
+       AND (?5 = 0 OR acknowledged_ms IS NULL)
      ORDER BY id DESC LIMIT ?4`,
-    [JSON.stringify(filter.severities), filter.ruleId, filter.sinceMs, filter.limit + 1],
+    [JSON.stringify(filter.severities), filter.ruleId, filter.sinceMs, filter.limit + 1, filter.unacknowledged === true ? 1 : 0],
   );
   return rows.map(alertOf);
 }
@@ -74,6 +100,20 @@ export function alertsAfter(
     `SELECT * FROM temp.alerts WHERE id > ?1 AND severity IN (SELECT value FROM json_each(?2)) AND (?3 IS NULL OR rule_id = ?3) ORDER BY id LIMIT ?4`,
     [id, JSON.stringify(severities), ruleId, limit],
   );
+  return rows.map(alertOf);
+}
+
+/** Those of a rule that were raised since then, below a number, newest first. */
+export function alertsOfRule(
+  reader: Reader,
+  { ruleId, sinceMs, below, limit }: { readonly ruleId: string; readonly sinceMs: number; readonly below: number; readonly limit: number },
+): readonly StoredAlert[] {
+  const rows = reader.internal('SELECT * FROM temp.alerts WHERE rule_id = ?1 AND alert_time >= ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4', [
+    ruleId,
+    sinceMs,
+    below,
+    limit,
+  ]);
   return rows.map(alertOf);
 }
 
@@ -166,7 +206,15 @@ function alertOf(row: ResultRow): StoredAlert {
     bootId: textOf(row['boot_id']),
     repeats: numberOf(row['repeats']),
     lastSeenMs: numberOf(row['last_seen']),
+    acknowledged: acknowledgementOf(row),
   };
+}
+
+function acknowledgementOf(row: ResultRow): Acknowledgement | null {
+  const atMs = nullableNumberOf(row['acknowledged_ms']);
+  if (atMs === null) return null;
+  const [by, reason] = [textOf(row['acknowledged_by']), textOf(row['acknowledged_reason'])];
+  return { atMs, uid: numberOf(row['acknowledged_uid']), by, reason };
 }
 
 function deliveryOf(row: ResultRow): StoredDelivery {

@@ -103,7 +103,7 @@ export function duration(bounds: { readonly leastMs: number; readonly mostMs: nu
     throw invalid(
       `--${name} ${given}: not taken`,
       value === null ? 'it must be a number with a unit: ms, s, m, h or d' : `it must be ${range}`,
-      `write for instance --${name} 5m`,
+      `write for instance --${name} ${formatDuration(Math.min(Math.max(5 * 60_000, bounds.leastMs), bounds.mostMs))}`,
     );
   };
   return { ...TEXT, summary, placeholder: '1h', read };

@@ -47,12 +47,13 @@ export async function decideRule(
   return 0;
 }
 
-function requireReason(command: string, reason: string | null): string {
+/** The reason, which has to be given. Throws 'usage.invalid' where it is missing or too long. */
+export function requireReason(command: string, reason: string | null): string {
   const hint = "write for instance --reason 'noisy on build hosts, ticket 123'";
   if (reason === null || reason.trim() === '')
     throw new SentinelError('usage.invalid', {
       message: `${command} needs --reason`,
-      why: 'whoever finds the rule so later must learn why',
+      why: 'whoever finds it so later must learn why',
       hint,
     });
   if (reason.length <= MAX_REASON_LENGTH) return reason;

@@ -21,6 +21,8 @@ export type ListedRule = {
   readonly version: number;
   readonly source: string;
   readonly path: string;
+  /** NAME@VERSION of the pack that it is from; null where it is from none. */
+  readonly pack: string | null;
   readonly attack: readonly string[];
   /** From the agent: active, disabled, refused, quarantined, unverified. Without it: enabled, disabled, or no_file. */
   readonly state: string;
@@ -32,6 +34,8 @@ export type ListedRule = {
   readonly last_ms: number | null;
   readonly last_outcome: string | null;
   readonly schedule: string;
+  /** What it has to look at in a scan: new_events, changed_processes or everything; null where the agent was not asked. */
+  readonly looks_at: string | null;
   /** When the agent runs it next, in milliseconds since 1970; null where every scan is looked at, or it is not run. */
   readonly next_run_ms: number | null;
   /** What operators decided about it; null where nobody did. */
@@ -98,6 +102,7 @@ function rulesIn(body: Readonly<Record<string, unknown>>): readonly ListedRule[]
       version: numberField(rule, 'version') ?? 0,
       source: textField(rule, 'source') ?? '',
       path: textField(rule, 'path') ?? '',
+      pack: textField(rule, 'pack'),
       attack: textsField(rule, 'attack'),
       state: textField(rule, 'state') ?? 'unknown',
       reason: textField(rule, 'reason'),
@@ -106,6 +111,7 @@ function rulesIn(body: Readonly<Record<string, unknown>>): readonly ListedRule[]
       last_ms: numberField(rule, 'lastMs'),
       last_outcome: textField(rule, 'lastOutcome'),
       schedule: textField(rule, 'schedule') ?? 'scan',
+      looks_at: textField(rule, 'looksAt'),
       next_run_ms: numberField(rule, 'nextRunMs'),
       override: overrideIn(rule['override']),
       cost: costIn(recordField(rule, 'cost')),
@@ -119,6 +125,7 @@ const NOT_ASKED = {
   hits: null,
   last_ms: null,
   last_outcome: null,
+  looks_at: null,
   next_run_ms: null,
   override: null,
   cost: null,
@@ -128,23 +135,26 @@ function listFromFiles(context: CommandContext, { message }: Extract<Asked, { re
   const { rules, problems } = configuredRules(context.config().config);
   const overrides = storedOverrides(context.paths());
   const costs = storedCosts(context.paths());
-  const listed = rules.map(({ id, name, severity, version, source, sourcePath, attack, enabled, schedule = 'scan' }): ListedRule => {
-    const override = overrides.get(id) ?? null;
-    return {
-      ...NOT_ASKED,
-      id,
-      name,
-      version,
-      source,
-      path: sourcePath,
-      attack,
-      schedule,
-      severity: override?.severity ?? severity,
-      state: (override?.enabled ?? enabled) ? 'enabled' : 'disabled',
-      override: override === null ? null : overrideJson(override),
-      cost: costs.get(id) ?? null,
-    };
-  });
+  const listed = rules.map(
+    ({ id, name, severity, version, source, sourcePath, attack, enabled, pack = null, schedule = 'scan' }): ListedRule => {
+      const override = overrides.get(id) ?? null;
+      return {
+        ...NOT_ASKED,
+        id,
+        name,
+        version,
+        source,
+        path: sourcePath,
+        pack,
+        attack,
+        schedule,
+        severity: override?.severity ?? severity,
+        state: (override?.enabled ?? enabled) ? 'enabled' : 'disabled',
+        override: override === null ? null : overrideJson(override),
+        cost: costs.get(id) ?? null,
+      };
+    },
+  );
   const known = new Set(listed.map(({ id }) => id));
   const left = rulesInDatabase(context).filter(({ id }) => !known.has(id));
   const without = [...overrides.values()].filter(({ ruleId }: OperatorOverride) => !known.has(ruleId)).map(overrideJson);
@@ -165,6 +175,7 @@ function rulesInDatabase(context: CommandContext): readonly ListedRule[] {
       version: typeof row['version'] === 'number' ? row['version'] : 0,
       source: textOf(row['source_type']),
       path: textOf(row['source_path']),
+      pack: null,
       attack: [],
       state: 'no_file',
       schedule: 'scan',

@@ -3,15 +3,15 @@
  * It trusts the files' writers and its own fixed queries; it does not trust the text given to `prepare`.
  * Never load better-sqlite3 in the same process: closing one library's handle drops the other's POSIX locks.
  */
-import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { errnoOf, SentinelError } from '@sentineld/model/error';
+import type { SentinelError } from '@sentineld/model/error';
 import type { ResultRow, SqlValue } from '@sentineld/model/rule';
 import type { ReadableSchema } from '@sentineld/model/schema';
-import { isLogAlone } from './missing-pages.ts';
+import { CHANGED_SINCE } from './events/as-of.ts';
+import { requireFiles, type ReaderDatabase } from './reader-files.ts';
 import { createAuthorizer, type Authorizer, type ReadAccess } from './reader-authorizer.ts';
-import { logAloneError, queryError, storeError, unreadableError } from './reader-errors.ts';
+import { queryError, storeError } from './reader-errors.ts';
 import { offerRegexp, REGEXP_FUNCTION } from './reader-regexp.ts';
 import { quoteName, setPragma } from './reader-pragmas.ts';
 import { collectRows, columnNames, toSqlValues, type CappedRows, type RowCaps } from './reader-rows.ts';
@@ -20,11 +20,10 @@ import { iterate, type QueryParameters } from './reader-bindings.ts';
 import { createViews, replaceViews, type ReaderView } from './reader-views.ts';
 
 export type { ReadAccess } from './reader-authorizer.ts';
+export type { ReaderDatabase } from './reader-files.ts';
 export type { QueryParameters } from './reader-bindings.ts';
 export type { CappedRows, RowCaps } from './reader-rows.ts';
 export type { ReaderView } from './reader-views.ts';
-
-export type ReaderDatabase = { readonly schema: string; readonly path: string };
 
 /** SQLite's run-time limits, by the names of node:sqlite. */
 export type ReaderLimits = {
@@ -59,6 +58,8 @@ export type ReaderOptions = {
   readonly schema: ReadableSchema;
   /** Lower-case names of the functions that a statement may call, those of operators (like, ->) included; with regexp there is REGEXP. */
   readonly functions: ReadonlySet<string>;
+  /** The scan after which processes changed, for views that call `changed_since()`; no such function without it. */
+  readonly changedSince?: () => number;
   /** Table-valued functions, which SQLite reports as tables; json_each and json_tree unless given. */
   readonly tableFunctions?: readonly string[];
   readonly limits?: Partial<ReaderLimits>;
@@ -91,7 +92,7 @@ export type Reader = {
 export type RowStream = { readonly columns: readonly string[]; readonly rows: Iterable<readonly SqlValue[]> };
 
 /** Preparing a statement over a view costs more than running it over a few rows; one that is kept holds some tens of KiB. */
-const MOST_PREPARED = 512;
+const MOST_PREPARED = 48;
 const MOST_OWN = 16;
 
 const INTERNAL_CAPS: RowCaps = { maxRows: 100_000, maxBytes: 64 * 1024 * 1024 };
@@ -114,8 +115,10 @@ export function openReader(options: ReaderOptions): Reader {
     });
     prepareConnection(database, options);
     if (options.functions.has(REGEXP_FUNCTION)) offerRegexp(database);
+    const functions = withChangedSince(database, options);
     const authorizer = createAuthorizer({
       ...options,
+      functions,
       tableFunctions: options.tableFunctions ?? ['json_each', 'json_tree'],
       knownTables: knownTables(database, options.databases),
     });
@@ -259,6 +262,13 @@ function prepareConnection(database: DatabaseSync, options: ReaderOptions): void
   Object.assign(database.limits, DEFAULT_READER_LIMITS, options.limits, { attach: 0, triggerDepth: 0 });
 }
 
+/** The validator lets no statement call it; the authorizer is asked about it in our own view. */
+function withChangedSince(database: DatabaseSync, { functions, changedSince }: ReaderOptions): ReadonlySet<string> {
+  if (changedSince === undefined) return functions;
+  database.function(CHANGED_SINCE, { deterministic: true }, () => changedSince());
+  return new Set([...functions, CHANGED_SINCE]);
+}
+
 function knownTables(database: DatabaseSync, databases: readonly ReaderDatabase[]): ReadonlySet<string> {
   const sources = [
     ...databases.map(({ schema }) => `SELECT name FROM ${quoteName(schema)}.sqlite_schema`),
@@ -268,28 +278,4 @@ function knownTables(database: DatabaseSync, databases: readonly ReaderDatabase[
   const statement = database.prepare(sources.join(' UNION '));
   const rows: readonly unknown[] = statement.all();
   return new Set(rows.map((row) => String(Array.isArray(row) ? row[0] : '').toLowerCase()));
-}
-
-function requireFiles(databases: readonly ReaderDatabase[]): ReaderDatabase {
-  const [main] = databases;
-  if (main === undefined || main.schema !== 'main') {
-    throw new SentinelError('internal.bug', { message: 'The first database of a reader is named main.' });
-  }
-  for (const { path } of databases) {
-    try {
-      statSync(path);
-    } catch (cause) {
-      if (errnoOf(cause) === 'ENOENT') {
-        throw new SentinelError('store.missing', {
-          message: `There is no database at ${path}`,
-          hint: 'Its writer has not run yet, or the state directory is another one.',
-          cause,
-          context: { path },
-        });
-      }
-      throw unreadableError(cause, path);
-    }
-    if (isLogAlone(path)) throw logAloneError(path);
-  }
-  return main;
 }

@@ -3,15 +3,18 @@
  * was then, with the parameters that the agent would have given it, and its findings become alerts or repeats.
  */
 import type { RuleOutcome, RuleScope } from '@sentineld/model/rule';
+import { groupByDedup } from '../rules/dedup.ts';
+import { MOST_EVENTS } from '../rules/first-event.ts';
 import { judgeRule, refusalProblem } from '../rules/judge-rule.ts';
 import type { LoadedRule } from '../rules/rule-document.ts';
 import type { ExecutorClient } from '../sql/executor-client.ts';
 import { nothingFound } from '../rules/nothing-found.ts';
+import { createTimetable, type Clocks, type Timetable } from '../rules/timetable.ts';
 import { EVENTS_TABLE } from '../sql/policy.ts';
-import { eventStart, MOST_EVENTS, type EventStart } from './event-start.ts';
-import { createRepeats, pastFindings } from './past-alerts.ts';
+import { eventStart, type EventStart } from './event-start.ts';
+import { createRepeats } from './past-alerts.ts';
+import { createPastClock } from './past-clock.ts';
 import type { PastScan, PastScans, UnsureReason } from './past-scans.ts';
-import { createPastSchedule, type PastSchedule } from './past-schedule.ts';
 import { createHistory, type HistoryCounter, type RuleHistory } from './rule-history.ts';
 
 export type BacktestOptions = {
@@ -44,7 +47,7 @@ type LiveRule = {
   readonly rule: LoadedRule;
   readonly readsEvents: boolean;
   readonly scope: RuleScope;
-  readonly schedule: PastSchedule;
+  readonly timetable: Timetable;
   readonly counter: HistoryCounter;
   /** Up to where it has seen; null where it has seen nothing. */
   seen: { readonly seq: number; readonly scanMs: number } | null;
@@ -67,14 +70,16 @@ export async function backtestRules(options: BacktestOptions): Promise<Backtest>
   for (const rule of options.rules) live.push(await takeRule(rule, options));
   const isAlert = createRepeats(options.windowMs);
   const [scans, costsMs]: [PastScan[], number[]] = [[], []];
+  const clocksAt = createPastClock();
   for (const scan of past.scans) {
+    const clocks = clocksAt(scan.startMs);
     const runs: Run[] = [];
-    const running = live.filter((one) => isDue(one, scan));
+    const running = live.filter((one) => isDue(one, scan, clocks));
     for (let at = 0; at < running.length && !isEnded(); at += RULES_AT_ONCE)
       runs.push(...(await Promise.all(running.slice(at, at + RULES_AT_ONCE).map((one) => runOver(one, scan, options)))));
     if (isEnded()) break;
     for (const one of live) for (const reason of one.readsEvents ? scan.missed : []) one.missed.add(reason);
-    for (const run of runs) conclude(run, scan, isAlert);
+    for (const run of runs) conclude(run, scan, clocks, isAlert);
     scans.push(scan);
     costsMs.push(runs.reduce((sum, { outcome }) => sum + outcome.durationMs, 0));
     onScan(scans.length);
@@ -89,7 +94,7 @@ async function takeRule(rule: LoadedRule, { executor, past: { before } }: Backte
     rule,
     readsEvents: tables.includes(EVENTS_TABLE),
     scope,
-    schedule: createPastSchedule(rule.schedule),
+    timetable: createTimetable(rule.schedule),
     counter: createHistory(rule, refusal === null ? null : refusalProblem(rule, refusal)),
     seen: before === null ? null : { seq: before.eventsUntil, scanMs: before.startMs },
     missed: new Set(),
@@ -99,9 +104,9 @@ async function takeRule(rule: LoadedRule, { executor, past: { before } }: Backte
 }
 
 /** A rule over events is run all the same where it would otherwise not see all of them. */
-function isDue({ isStopped, schedule, readsEvents, seen }: LiveRule, { startMs, eventsUntil }: PastScan): boolean {
+function isDue({ isStopped, timetable, readsEvents, seen }: LiveRule, { eventsUntil }: PastScan, clocks: Clocks): boolean {
   const isFarBehind = readsEvents && seen !== null && eventsUntil - seen.seq > MOST_EVENTS / 2;
-  return !isStopped && (schedule.isDue(startMs) || isFarBehind);
+  return !isStopped && (timetable.isDue(clocks) || isFarBehind);
 }
 
 async function runOver(live: LiveRule, scan: PastScan, { executor, past }: BacktestOptions): Promise<Run> {
@@ -112,13 +117,13 @@ async function runOver(live: LiveRule, scan: PastScan, { executor, past }: Backt
   return { live, start, outcome: await executor.run({ sql: rule.sql, parameters, enrich: true, asOfScan: scan.id }) };
 }
 
-function conclude({ live, start, outcome }: Run, scan: PastScan, isAlert: IsAlert): void {
+function conclude({ live, start, outcome }: Run, scan: PastScan, clocks: Clocks, isAlert: IsAlert): void {
   const { rule, readsEvents, counter } = live;
-  if (outcome.outcome !== 'failed') live.schedule.ran(scan.startMs);
+  if (outcome.outcome !== 'failed') live.timetable.ran(clocks);
   if (outcome.outcome !== 'ok' || outcome.scanId !== scan.id) return countFailure(live, scan, outcome);
   const reasons = readsEvents ? [...live.missed, ...start.unseen, ...(outcome.truncated ? (['cut'] as const) : [])] : [];
   counter.countRun(reasons, outcome.durationMs);
-  for (const finding of pastFindings(rule, outcome.rows)) counter.countFinding(finding, scan, isAlert(finding.key, scan.startMs));
+  for (const finding of groupByDedup(rule, outcome.rows)) counter.countFinding(finding, scan, isAlert(finding.key, scan.startMs));
   live.seen = { seq: scan.eventsUntil, scanMs: scan.startMs };
   live.missed.clear();
   live.overruns = 0;

@@ -1,12 +1,8 @@
 /**
  * From which process event on a rule looks at a past scan: as the agent has it, over the events that were stored then.
  */
+import { firstEvent } from '../rules/first-event.ts';
 import type { PastScan, UnsureReason } from './past-scans.ts';
-
-/** A rule that saw nothing before looks at so many events, as the agent has it. */
-const FIRST_EVENTS = 10_000;
-/** One that is behind looks at so many, as the agent has it. */
-export const MOST_EVENTS = 100_000;
 
 export type EventStart = {
   /** The rule looks at events with larger numbers. */
@@ -17,10 +13,8 @@ export type EventStart = {
 
 /** `seenSeq` is the newest event that the rule saw before, null where it saw none; `oldest` the oldest that is kept now. */
 export function eventStart(seenSeq: number | null, { eventsUntil }: PastScan, oldest: number | null): EventStart {
-  const isNew = seenSeq === null || seenSeq > eventsUntil;
-  const sinceSeq = isNew ? Math.max(0, eventsUntil - FIRST_EVENTS) : Math.max(seenSeq, eventsUntil - MOST_EVENTS);
-  const isPassedOver = !isNew && sinceSeq > seenSeq;
+  const { sinceSeq, passesOver } = firstEvent(seenSeq, eventsUntil);
   // What retention has deleted since then a live rule would have seen.
   const isDeleted = eventsUntil > sinceSeq && sinceSeq < (oldest ?? Infinity) - 1;
-  return { sinceSeq, unseen: [...(isPassedOver ? (['passed_over'] as const) : []), ...(isDeleted ? (['deleted'] as const) : [])] };
+  return { sinceSeq, unseen: [...(passesOver ? (['passed_over'] as const) : []), ...(isDeleted ? (['deleted'] as const) : [])] };
 }

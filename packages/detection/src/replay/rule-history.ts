@@ -4,7 +4,7 @@
 import type { ResultRow } from '@sentineld/model/rule';
 import type { LoadProblem } from '../rules/load-problem.ts';
 import type { LoadedRule } from '../rules/rule-document.ts';
-import type { PastFinding } from './past-alerts.ts';
+import type { FindingRows } from '../rules/dedup.ts';
 import type { PastScan, UnsureReason } from './past-scans.ts';
 
 export type PastAlert = {
@@ -50,7 +50,7 @@ export type HistoryCounter = {
   readonly history: RuleHistory;
   readonly countRun: (reasons: readonly UnsureReason[], durationMs: number) => void;
   readonly countFailure: (reason: string, durationMs: number) => void;
-  readonly countFinding: (finding: PastFinding, scan: PastScan, isAlert: boolean) => void;
+  readonly countFinding: (finding: FindingRows, scan: PastScan, isAlert: boolean) => void;
   readonly stop: (scan: PastScan, problem: LoadProblem | null) => void;
 };
 

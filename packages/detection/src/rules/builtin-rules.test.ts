@@ -11,6 +11,7 @@ import { type ExecuteCase, runCases } from './case.ts';
 import { caseFileOf, CASE_KEYS, parseCases, readCaseFile } from './case-file.ts';
 import { checkDedupKeys } from './check-dedup-keys.ts';
 import { loadRules } from './load.ts';
+import { PACK_KEYS } from './pack-manifest.ts';
 import { parseRule, RULE_KEYS } from './rule-document.ts';
 
 const BUILTIN = join(import.meta.dirname, '../../rules');
@@ -179,6 +180,7 @@ describe('docs/rules.md', () => {
   test.each([
     ['rule', RULE_KEYS],
     ['case', CASE_KEYS],
+    ['manifest', PACK_KEYS],
   ])('describes every key of a %s file as the program does', (_, keys) => {
     const lines = DOCUMENT.replaceAll('\\|', '|').split('\n');
     for (const [key, summary] of Object.entries(keys))

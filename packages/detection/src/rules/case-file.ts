@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { RuleCase } from './case.ts';
 import type { LoadProblem } from './load-problem.ts';
 import { type YamlFile, parseYaml } from './parse-yaml.ts';
-import { type Trust, readRuleFile } from './read-rule-file.ts';
+import { MAX_CASE_FILE_BYTES, type Trust, readRuleFile } from './read-rule-file.ts';
 import { type KeySummaries, problemsFromIssues } from './schema-problems.ts';
 
 export type CaseFile =
@@ -24,7 +24,6 @@ export const CASE_KEYS: KeySummaries = {
   matches: 'A list with one entry per expected result row: a pid, or the columns it must have; [] where nothing may match.',
 };
 
-const MAX_CASE_FILE_BYTES = 256 * 1024;
 const YAML_LIMITS = { maxNodes: 10_000, maxDepth: 20 };
 
 const row = z.record(z.string(), z.unknown(), 'it is not a row of columns and values');

@@ -28,9 +28,20 @@ export async function judgeRule(rule: LoadedRule, executor: Pick<ExecutorClient,
   const validation = !first.ok && first.refusal.code === 'limit' ? await executor.validate(rule.sql) : first;
   if (!validation.ok) return { refusal: validation.refusal, columns: [], tables: [], scope: 'everything' };
   const { columns, tables, scope } = validation;
+  return { refusal: refusedDedup(rule, columns) ?? refusedSchedule(rule, scope), columns, tables, scope };
+}
+
+function refusedDedup(rule: LoadedRule, columns: readonly string[]): Refusal | null {
   const problem = checkDedupKeys(rule, columns);
-  const refusal = problem === null ? null : { code: DEDUP, message: `${problem.message}. ${problem.hint}`, position: null };
-  return { refusal, columns, tables, scope };
+  return problem === null ? null : { code: DEDUP, message: `${problem.message}. ${problem.hint}`, position: null };
+}
+
+/** Several times a second a rule may look at what is new, and at nothing more. */
+function refusedSchedule({ schedule }: LoadedRule, scope: RuleScope): Refusal | null {
+  if (schedule !== 'events' || scope === 'new_events') return null;
+  const message =
+    'The schedule "events" is for rules that look at new events alone. Ask for them with `seq > :since_seq`, or leave the schedule out.';
+  return { code: 'schedule', message, position: null };
 }
 
 /** Where the fault stands: in the query, or at the columns of dedup, which are in the rule's own file. */

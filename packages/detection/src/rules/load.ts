@@ -3,8 +3,9 @@
  * out. The SQL is not looked at here.
  */
 import type { Severity } from '@sentineld/model/rule';
-import type { LoadProblem } from './load-problem.ts';
+import { type LoadProblem, fileProblem } from './load-problem.ts';
 import { nearestWord } from '@sentineld/runtime/config/nearest-word';
+import { packLeftOut } from './read-pack.ts';
 import type { LoadedRule } from './rule-document.ts';
 import type { RuleSettings } from './rule-source.ts';
 import { RULE_SOURCE_KINDS } from './sources/registry.ts';
@@ -24,11 +25,8 @@ export function loadRules(options: LoadOptions): LoadResult {
   const loaded = RULE_SOURCE_KINDS.map((kind) => kind.load(options));
   const problems = loaded.flatMap((source) => source.problems);
   const byId = new Map<string, LoadedRule>();
-  for (const rule of loaded.flatMap((source) => source.rules)) {
-    const earlier = byId.get(rule.id);
-    if (earlier === undefined) byId.set(rule.id, rule);
-    else problems.push(duplicateOf(earlier, rule));
-  }
+  const packs = new Map<string, string>();
+  for (const group of groupsOf(loaded.flatMap((source) => source.rules))) problems.push(...takeGroup(group, byId, packs));
   const overrides = new Map(Object.entries(options.overrides ?? {}));
   for (const id of overrides.keys()) if (!byId.has(id)) problems.push(unknownOverride(id, [...byId.keys()]));
   for (const rule of byId.values()) problems.push(...dedupProblems(rule, byId));
@@ -38,6 +36,41 @@ export function loadRules(options: LoadOptions): LoadResult {
 /** The rule with what was decided about it elsewhere than in its file. */
 export function applyOverride(rule: LoadedRule, override: RuleOverride | undefined): LoadedRule {
   return { ...rule, enabled: override?.enabled ?? rule.enabled, severity: override?.severity ?? rule.severity };
+}
+
+/** Rules that are taken together or not at all: those of one pack; each of the others by itself. */
+function groupsOf(rules: readonly LoadedRule[]): readonly (readonly LoadedRule[])[] {
+  const groups: LoadedRule[][] = [];
+  for (const rule of rules) {
+    const last = groups.at(-1);
+    const [first] = last ?? [];
+    // A pack whose directory is named twice begins again with its first file.
+    const isNext = rule.packManifest !== undefined && rule.packManifest === first?.packManifest && rule.sourcePath !== first.sourcePath;
+    if (isNext) last?.push(rule);
+    else groups.push([rule]);
+  }
+  return groups;
+}
+
+/** Adds the rules of a group, or none of them; `packs` has the manifests of those that were taken, by their names. */
+function takeGroup(group: readonly LoadedRule[], byId: Map<string, LoadedRule>, packs: Map<string, string>): LoadProblem[] {
+  const { pack, packManifest = '' } = group[0] ?? {};
+  const packName = pack?.split('@')[0];
+  const other = packName === undefined ? undefined : packs.get(packName);
+  if (other !== undefined) return [packTaken(packManifest, packName ?? '', other)];
+  const taken = group.flatMap((rule) => {
+    const earlier = byId.get(rule.id);
+    return earlier === undefined ? [] : [duplicateOf(earlier, rule)];
+  });
+  if (taken.length > 0) return pack === undefined ? taken : [...taken, packLeftOut(packManifest, pack, 0)];
+  for (const rule of group) byId.set(rule.id, rule);
+  if (packName !== undefined) packs.set(packName, packManifest);
+  return [];
+}
+
+/** Two versions of a pack side by side, or one directory named twice: nobody could say which of them counts. */
+function packTaken(manifest: string, name: string, other: string): LoadProblem {
+  return fileProblem(manifest, `A pack "${name}" is already loaded, from ${other}; this one is left out`, 'Remove one of the two.');
 }
 
 function duplicateOf(earlier: LoadedRule, later: LoadedRule): LoadProblem {

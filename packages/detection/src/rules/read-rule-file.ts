@@ -25,6 +25,7 @@ export type RuleFileRead = { readonly ok: true; readonly file: RuleFile } | { re
 export type ReadOptions = { readonly maxBytes: number; readonly trust: Trust };
 
 export const MAX_RULE_FILE_BYTES: number = 64 * 1024;
+export const MAX_CASE_FILE_BYTES: number = 256 * 1024;
 
 /** Reads a regular file of at most `maxBytes`, valid UTF-8. Symlinks at the path itself are not followed. */
 export function readRuleFile(path: string, options: ReadOptions): RuleFileRead {
@@ -46,7 +47,8 @@ export function readRuleFile(path: string, options: ReadOptions): RuleFileRead {
     const writable = refusalOfMode(status, options.trust);
     if (writable !== null) return refused(`The file ${writable}`, `chmod o-w ${path}, after a look at what it says.`);
     const bytes = readAtMost(descriptor, options.maxBytes + 1);
-    if (bytes.length > options.maxBytes) return refused(`The file is larger than ${options.maxBytes} bytes`, 'One file holds one rule.');
+    if (bytes.length > options.maxBytes)
+      return refused(`The file is larger than ${options.maxBytes} bytes`, 'One file holds one rule, its cases, or the list of a pack.');
     return {
       ok: true,
       file: {

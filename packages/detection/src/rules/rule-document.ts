@@ -19,6 +19,10 @@ export type LoadedRule = Rule & {
   /** Under which licence the rule may be passed on; left out where its file does not say. */
   readonly license?: string;
   readonly places: RulePlaces;
+  /** The pack it belongs to, as name@version; left out where it lies by itself. */
+  readonly pack?: string;
+  /** The manifest of that pack. */
+  readonly packManifest?: string;
 };
 
 export type RulePlaces = {
@@ -51,7 +55,8 @@ export const RULE_KEYS: KeySummaries = {
   license: 'One line: the licence under which the rule may be passed on.',
   dedup: 'A list of 1 to 8 columns of the result that make two findings the same; [pid, start_time] if left out.',
   dedup_with: 'The id of another rule: what that rule found with equal values of its dedup columns is the same finding.',
-  schedule: 'scan (the default), "every 5m" (s, m or h, from 1s to 24h), or "cron: 0 3 * * *" between quotes.',
+  schedule:
+    'scan (the default), events (of rules over new events), "every 5m" (s, m or h, from 1s to 24h), or "cron: 0 3 * * *" between quotes.',
   enabled: 'true or false; true if left out.',
   references: 'A list of at most 20 lines: URLs or titles.',
   false_positives: 'What ordinary behaviour also matches, at most 4000 characters.',
@@ -60,7 +65,8 @@ export const RULE_KEYS: KeySummaries = {
 const DEFAULT_DEDUP = ['pid', 'start_time'];
 const YAML_LIMITS = { maxNodes: 1_000, maxDepth: 8 };
 
-const line = (maxLength: number): z.ZodString =>
+/** A text of one line without anything that cannot be seen. */
+export const line = (maxLength: number): z.ZodString =>
   z
     .string('it is not a text')
     .trim()

@@ -1,5 +1,5 @@
 /**
- * When a rule is run: over every scan, in intervals, or at times of day. A schedule is a text of one line in the rule's file.
+ * When a rule is run: over every scan, soon after events, in intervals, or at times of day. A schedule is a text of one line in the rule's file.
  */
 import { Cron } from 'croner';
 import { messageOf } from '@sentineld/model/error';
@@ -7,6 +7,8 @@ import { parseDuration } from '@sentineld/runtime/config/quantity';
 
 export type Schedule =
   | { readonly kind: 'scan' }
+  /** Over every scan, and soon after process events were stored. */
+  | { readonly kind: 'events' }
   | { readonly kind: 'every'; readonly everyMs: number }
   /** `nextAfter` gives the first time after another one, both in milliseconds since 1970, in the host's time zone. */
   | { readonly kind: 'cron'; readonly nextAfter: (ms: number) => number };
@@ -20,16 +22,16 @@ const MOST_CHARACTERS = 100;
 /** A time far from the changes of summer time: an expression that has none after it has none at all. */
 const SOME_TIME_MS = Date.UTC(2024, 0, 1);
 
-/** Reads 'scan', 'every 5m' or 'cron: 0 3 * * *'. Total: what is none says why, as the end of a sentence. */
+/** Reads 'scan', 'events', 'every 5m' or 'cron: 0 3 * * *'. Total: what is none says why, as the end of a sentence. */
 export function parseSchedule(text: string): ParsedSchedule {
   const given = text.trim();
   if (given.length > MOST_CHARACTERS) return { ok: false, problem: `it is longer than ${MOST_CHARACTERS}` };
-  if (given === 'scan') return { ok: true, schedule: { kind: 'scan' } };
+  if (given === 'scan' || given === 'events') return { ok: true, schedule: { kind: given } };
   const every = /^every\s+(.+)$/.exec(given)?.[1];
   if (every !== undefined) return interval(every);
   const cron = /^cron:\s*(.+)$/.exec(given)?.[1];
   if (cron !== undefined) return timesOfDay(cron);
-  return { ok: false, problem: 'it is neither "scan" nor begins with "every" or "cron:"' };
+  return { ok: false, problem: 'it is neither "scan" nor "events", nor begins with "every" or "cron:"' };
 }
 
 function interval(text: string): ParsedSchedule {

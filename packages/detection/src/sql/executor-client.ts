@@ -9,7 +9,7 @@ import type { ReadableSchema } from '@sentineld/model/schema';
 import type { ReaderDatabase, ReaderView } from '@sentineld/store/reader';
 import type { StartProgram } from './child-program.ts';
 import { checkLength, refusal, RULE_PARAMETERS, type ParameterPolicy } from './policy.ts';
-import { childEnvironment, type RunParameters } from './protocol.ts';
+import { childEnvironment, type Lane, type RunParameters } from './protocol.ts';
 import { connectSpawner, type ExecutorEvent, type ExecutorReady, type Reply } from './spawner-connection.ts';
 
 export type { ExecutorEvent, ExecutorReady } from './spawner-connection.ts';
@@ -51,6 +51,10 @@ export type RunRequest = {
   readonly enrich?: boolean;
   /** The scan that the statement sees as the newest one, instead of the client's. Going from one to another costs little. */
   readonly asOfScan?: number;
+  /** Leaves out of `processes` those that are as they were at this scan; the client has to have been started with `readsChanges`. */
+  readonly changedSince?: number;
+  /** 'patient' has an executor of its own, started when it is first asked for: for what may take long. 'quick' unless given. */
+  readonly lane?: Lane;
 };
 
 export type ExecutorClient = {
@@ -73,6 +77,8 @@ export type ExecutorOptions = {
   readonly schema: ReadableSchema;
   /** The scan that statements see as the newest one; the newest there is unless given. */
   readonly asOfScan?: number;
+  /** Whether `changedSince` will be asked for. */
+  readonly readsChanges?: boolean;
   readonly limits?: Partial<ExecutorLimits>;
   /** Parameters that statements may have; those of rules unless given. */
   readonly allowedParameters?: ParameterPolicy;
@@ -84,8 +90,9 @@ export type ExecutorOptions = {
 export function startExecutor(options: ExecutorOptions): ExecutorClient {
   const limits = { ...DEFAULT_EXECUTOR_LIMITS, ...options.limits };
   const allowed = options.allowedParameters ?? RULE_PARAMETERS;
-  const { databases, temporaryViews = [], schema, asOfScan, programs, nodeArguments = [], onEvent } = options;
-  const settings = { databases, temporaryViews, schema, maxSqlBytes: limits.maxSqlBytes, ...(asOfScan === undefined ? {} : { asOfScan }) };
+  const { databases, temporaryViews = [], schema, asOfScan, readsChanges = false, programs, nodeArguments = [], onEvent } = options;
+  const shown = asOfScan === undefined ? {} : { asOfScan };
+  const settings = { databases, temporaryViews, schema, maxSqlBytes: limits.maxSqlBytes, readsChanges, ...shown };
   const start: StartProgram = (command, commandArguments) => spawn(command, commandArguments, { stdio: 'pipe', env: childEnvironment() });
   const { ask, ready, closed, close } = connectSpawner({
     start,
@@ -117,11 +124,15 @@ export function startExecutor(options: ExecutorOptions): ExecutorClient {
         deadlineMs = limits.deadlineMs,
         enrich = false,
         asOfScan: ownScan,
+        changedSince,
+        lane,
       } = request;
       const refused = tooLong(sql);
       if (refused !== undefined) return { outcome: 'refused', refusal: refused, durationMs: 0 };
-      const moment = ownScan === undefined ? {} : { asOfScan: ownScan };
-      return toOutcome(await ask({ type: 'run', sql, parameters, allowedParameters, maxRows, maxBytes, enrich, ...moment }, deadlineMs));
+      const moment = { ...(ownScan === undefined ? {} : { asOfScan: ownScan }), ...(changedSince === undefined ? {} : { changedSince }) };
+      return toOutcome(
+        await ask({ type: 'run', sql, parameters, allowedParameters, maxRows, maxBytes, enrich, ...moment }, deadlineMs, lane),
+      );
     },
   };
 }

@@ -48,6 +48,7 @@ const request = (id: number, deadlineMs = 60_000): SpawnerRequest => ({
   kind: 'request',
   id,
   deadlineMs,
+  lane: 'quick',
   work: { type: 'validate', sql: `SELECT ${id}`, allowedParameters: [] },
 });
 

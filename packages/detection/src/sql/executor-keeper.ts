@@ -54,7 +54,7 @@ const RETIRE_GROWTH_BYTES = 32 * 1024 * 1024;
 /** CPU time that the kernel allows beyond the deadline of a request. */
 const CPU_RESERVE_SECONDS = 5;
 
-/** Starts an executor at once. `close` ends it; requests that wait are then left without an answer. */
+/** The executor of one lane, started at once. `close` ends it; requests that wait are then left without an answer. */
 export class ExecutorKeeper {
   readonly #options: KeeperOptions;
   readonly #queue: SpawnerRequest[] = [];
@@ -76,6 +76,10 @@ export class ExecutorKeeper {
     if (this.#queue.length >= MAX_QUEUED) return this.#lose(request.id, 'failed', `${MAX_QUEUED} requests are waiting already`);
     this.#queue.push(request);
     return this.#dispatch();
+  }
+
+  isIdle(): boolean {
+    return this.#queue.length === 0 && this.#executor?.running === undefined;
   }
 
   close(): void {

@@ -16,6 +16,8 @@ export type ExecutorSettings = {
   readonly maxSqlBytes: number;
   /** The scan that statements see as the newest one; left out where that is the newest there is. */
   readonly asOfScan?: number;
+  /** Whether statements can be run over changed processes alone. */
+  readonly readsChanges?: boolean;
 };
 
 export type ValidateWork = { readonly type: 'validate'; readonly sql: string; readonly allowedParameters: ParameterPolicy };
@@ -34,6 +36,8 @@ export type RunWork = {
   readonly enrich: boolean;
   /** The scan that this statement sees as the newest one, instead of that of the settings. */
   readonly asOfScan?: number;
+  /** Leaves out of `processes` what is as it was at this scan; needs `readsChanges`. */
+  readonly changedSince?: number;
 };
 
 export type ExecutorWork = ValidateWork | RunWork;
@@ -66,7 +70,15 @@ export type SpawnerInit = {
   readonly memoryBytes: number;
   readonly settings: ExecutorSettings;
 };
-export type SpawnerRequest = { readonly kind: 'request'; readonly id: number; readonly deadlineMs: number; readonly work: ExecutorWork };
+/** Requests of one lane are answered in order, those of the other beside them: what takes long delays nothing else. */
+export type Lane = 'quick' | 'patient';
+export type SpawnerRequest = {
+  readonly kind: 'request';
+  readonly id: number;
+  readonly deadlineMs: number;
+  readonly lane: Lane;
+  readonly work: ExecutorWork;
+};
 export type SpawnerInput = SpawnerInit | SpawnerRequest;
 
 /** Why a request has no answer. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { errnoOf, messageOf, SentinelError } from '@sentineld/model/error';
 import type { Refusal, RuleOutcome } from '@sentineld/model/rule';
-import { viewsAsOf } from '@sentineld/store/events/as-of';
+import { viewsAsOf, viewsOfChanges } from '@sentineld/store/events/as-of';
 import { openReader, type CappedRows, type PreparedQuery, type Reader } from '@sentineld/store/reader';
 import { processesInRows, readAffectedProcesses } from './enrich.ts';
 import { AUTHORIZED_FUNCTIONS } from './functions.ts';
@@ -24,7 +24,12 @@ export type Session = {
 };
 
 /** Opened databases, with the identity of the files that they were opened from; or why they could not be. */
-type Store = { readonly reader: Reader; readonly identity: string } | { readonly failure: SentinelError; readonly atMs: number };
+type Store =
+  | { readonly reader: Reader; readonly changes: Changes | null; readonly identity: string }
+  | { readonly failure: SentinelError; readonly atMs: number };
+
+/** A second connection, whose `processes` has what changed after a scan alone: the views of the first need not be made anew for it. */
+type Changes = { readonly readAfter: (scan: number) => Reader };
 
 type Accepted = Pick<Extract<SqlVerdict, { ok: true }>, 'parameters' | 'tables' | 'scope'>;
 type Judged = ({ readonly ok: true } & Accepted) | { readonly ok: false; readonly refusal: Refusal };
@@ -65,7 +70,7 @@ export function openSession(settings: ExecutorSettings): Session {
     try {
       return work.type === 'validate'
         ? validated(store.reader, settings, work, verdict)
-        : ran(showScan(store.reader, work.asOfScan ?? settings.asOfScan), settings, work, verdict, startedAt);
+        : ran(readerFor(store, work, showScan, settings), settings, work, verdict, startedAt);
     } catch (thrown) {
       return failed(work, thrown, startedAt);
     }
@@ -79,11 +84,41 @@ function openStore(settings: ExecutorSettings): Store {
     const { databases, temporaryViews, schema, asOfScan } = settings;
     const reader = openReader({ databases, temporaryViews, schema, functions: AUTHORIZED_FUNCTIONS, tableFunctions: TABLE_FUNCTIONS });
     if (asOfScan !== undefined) reader.showViews(pastViews(asOfScan));
-    return { identity, reader };
+    return { identity, reader, changes: settings.readsChanges === true ? openChanges(settings) : null };
   } catch (thrown) {
     if (!(thrown instanceof SentinelError)) throw thrown;
     return { failure: thrown, atMs: performance.now() };
   }
+}
+
+function openChanges({ databases, schema }: ExecutorSettings): Changes {
+  let since = 0;
+  const reader = openReader({
+    databases,
+    temporaryViews: viewsOfChanges(),
+    schema,
+    functions: AUTHORIZED_FUNCTIONS,
+    tableFunctions: TABLE_FUNCTIONS,
+    changedSince: () => since,
+  });
+  return {
+    readAfter: (scan) => {
+      since = scan;
+      return reader;
+    },
+  };
+}
+
+type ShowScan = (reader: Reader, asOfScan: number | undefined) => Reader;
+
+function readerFor(
+  { reader, changes }: Extract<Store, { reader: Reader }>,
+  work: RunWork,
+  showScan: ShowScan,
+  settings: ExecutorSettings,
+): Reader {
+  if (work.changedSince !== undefined && changes !== null) return changes.readAfter(work.changedSince);
+  return showScan(reader, work.asOfScan ?? settings.asOfScan);
 }
 
 /** Views that hide those of now. The number becomes a part of their text, so nothing but a whole number may be one. */

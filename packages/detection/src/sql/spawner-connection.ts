@@ -13,6 +13,7 @@ import {
   type ExecutorDeath,
   type ExecutorSettings,
   type ExecutorWork,
+  type Lane,
   type LossKind,
   type SpawnerInit,
   type SpawnerOutput,
@@ -37,7 +38,8 @@ export type Reply =
   | { readonly kind: 'lost'; readonly loss: LossKind; readonly message: string; readonly durationMs: number };
 
 export type SpawnerConnection = {
-  readonly ask: (work: ExecutorWork, deadlineMs: number) => Promise<Reply>;
+  /** `lane` is 'quick' unless given. */
+  readonly ask: (work: ExecutorWork, deadlineMs: number, lane?: Lane) => Promise<Reply>;
   /** The first executor; rejects with executor.failed where the spawner ends before there is one. */
   readonly ready: Promise<ExecutorReady>;
   /** Resolves when the spawner has ended, with how. */
@@ -125,11 +127,11 @@ function createRequests(spawner: ChildProgram): Requests {
   let ended: string | undefined;
   let lastId = 0;
   return {
-    ask: (work, deadlineMs) =>
+    ask: (work, deadlineMs, lane = 'quick') =>
       new Promise((resolve) => {
         if (ended !== undefined) return resolve({ kind: 'lost', loss: 'crashed', message: ended, durationMs: 0 });
         lastId += 1;
-        const request: SpawnerRequest = { kind: 'request', id: lastId, deadlineMs, work };
+        const request: SpawnerRequest = { kind: 'request', id: lastId, deadlineMs, lane, work };
         waiting.set(lastId, resolve);
         spawner.send(request);
         return undefined;

@@ -5,14 +5,14 @@
 import { spawn } from 'node:child_process';
 import { confineSpawner } from '@sentineld/runtime/lifecycle/confine-executor';
 import type { StartProgram } from './child-program.ts';
-import { ExecutorKeeper } from './executor-keeper.ts';
+import { createLanes, type Lanes } from './executor-lanes.ts';
 import { createFrameReader, decodeFrame, encodeFrame, frameOf, MAX_RESULT_BYTES } from './frames.ts';
 import { childEnvironment, isSpawnerInput, type SpawnerInit, type SpawnerOutput } from './protocol.ts';
 
 function main(): void {
-  let keeper: ExecutorKeeper | undefined;
+  let lanes: Lanes | undefined;
   const stop = (status: number): never => {
-    keeper?.close();
+    lanes?.close();
     process.exit(status);
   };
   // A Ctrl-C reaches every process of the terminal; the agent decides when its executors end.
@@ -20,8 +20,8 @@ function main(): void {
   const frames = createFrameReader(MAX_RESULT_BYTES, (body) => {
     const input = decodeFrame(body);
     if (!isSpawnerInput(input)) return stop(70);
-    if (input.kind === 'init') keeper = begin(input);
-    else keeper?.submit(input);
+    if (input.kind === 'init') lanes = begin(input);
+    else lanes?.submit(input);
     return undefined;
   });
   process.stdin.on('data', (bytes: Buffer) => {
@@ -32,14 +32,14 @@ function main(): void {
   process.stdout.on('error', () => stop(0));
 }
 
-function begin(init: SpawnerInit): ExecutorKeeper {
+function begin(init: SpawnerInit): Lanes {
   const { detail } = confineSpawner();
   const emit = (output: SpawnerOutput, answer?: Buffer): void => {
     process.stdout.write(encodeFrame(output));
     if (answer !== undefined) process.stdout.write(frameOf(answer));
   };
   const start: StartProgram = (command, commandArguments) => spawn(command, commandArguments, { stdio: 'pipe', env: childEnvironment() });
-  return new ExecutorKeeper({ start, init, spawner: detail, emit });
+  return createLanes({ start, init, spawner: detail, emit });
 }
 
 main();

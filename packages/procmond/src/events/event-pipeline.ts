@@ -8,8 +8,8 @@ import type { Ancestry } from './ancestry.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { ProcessEventSource, RawEvent } from './event-source.ts';
 
+/** Whoever waits for an event finds it stored within this. */
 const DRAIN_MS = 250;
-const FLUSH_MS = 5000;
 const BATCH_EVENTS = 1000;
 const DRAIN_EVENTS = 1000;
 
@@ -23,6 +23,8 @@ export type EventPipelineOptions = {
   /** False while storage is paused: then nothing is tried. */
   readonly mayStore: () => boolean;
   readonly onStoreFailed: (cause: unknown) => void;
+  /** Called after some were stored. */
+  readonly onStored: () => void;
   /** The source broke and tells nothing any more; called once. */
   readonly onSourceFailed: (cause: unknown) => void;
   /** Milliseconds of CLOCK_MONOTONIC, by which events are stamped. */
@@ -51,24 +53,16 @@ export function createEventPipeline(options: EventPipelineOptions): EventPipelin
   const sums: Sums = { execs: 0, exits: 0, stored: 0, failed: false };
   let told = NO_EVENTS;
   let asked = NO_EVENTS;
-  let flushedMs = options.monotonicMs();
   let timer: NodeJS.Timeout | undefined;
 
   const total = (): EventCoverage => coverageOf(source, queue, sums);
   const flush = (): void => {
     drain(options, sums);
     storeBatches(options, sums, 0);
-    flushedMs = options.monotonicMs();
-  };
-  const tick = (): void => {
-    drain(options, sums);
-    const isDue = options.monotonicMs() - flushedMs >= FLUSH_MS;
-    storeBatches(options, sums, isDue ? 0 : BATCH_EVENTS - 1);
-    if (isDue) flushedMs = options.monotonicMs();
   };
   return {
     start: () => {
-      if (source !== null) timer = setInterval(tick, DRAIN_MS);
+      if (source !== null) timer = setInterval(flush, DRAIN_MS);
     },
     flush,
     total,
@@ -116,7 +110,8 @@ function drain(options: EventPipelineOptions, sums: Sums): void {
 }
 
 /** Stores batches while more than `leave` events wait. */
-function storeBatches({ queue, store, mayStore, onStoreFailed }: EventPipelineOptions, sums: Sums, leave: number): void {
+function storeBatches({ queue, store, mayStore, onStoreFailed, onStored }: EventPipelineOptions, sums: Sums, leave: number): void {
+  const before = sums.stored;
   while (queue.length() > leave && mayStore()) {
     const batch = queue.takeBatch(BATCH_EVENTS);
     if (batch.length === 0) return;
@@ -130,6 +125,7 @@ function storeBatches({ queue, store, mayStore, onStoreFailed }: EventPipelineOp
     queue.confirm();
     sums.stored += batch.length;
   }
+  if (sums.stored > before) onStored();
 }
 
 /** The event that is stored, or null for a fork, which is only remembered. */

@@ -1,20 +1,13 @@
 /**
  * From the rows that a rule matched to findings: rows that agree in the rule's dedup keys are one finding.
  */
-import { createHash } from 'node:crypto';
 import type { Finding } from '@sentineld/model/alert';
 import type { AffectedProcess, ResultRow, Rule, RuleOutcome } from '@sentineld/model/rule';
+import { groupByDedup } from '@sentineld/detection/rules/dedup';
 
 /** Findings of one rule over one scan; none where it matched nothing. */
 export function findingsOf(rule: Rule, outcome: Extract<RuleOutcome, { outcome: 'ok' }>, correlationId: string): readonly Finding[] {
-  const groups = new Map<string, ResultRow[]>();
-  for (const row of outcome.rows) {
-    const key = dedupKey(rule, row);
-    const rows = groups.get(key);
-    if (rows === undefined) groups.set(key, [row]);
-    else rows.push(row);
-  }
-  return [...groups].map(([key, rows]) => ({
+  return groupByDedup(rule, outcome.rows).map(({ key, rows }) => ({
     ruleId: rule.id,
     ruleName: rule.name,
     ruleVersion: rule.version,
@@ -30,12 +23,6 @@ export function findingsOf(rule: Rule, outcome: Extract<RuleOutcome, { outcome: 
     processes: processesOf(rows, outcome.processes),
     executionTimeMs: Math.round(outcome.durationMs),
   }));
-}
-
-/** A rule's id and a hash of the key columns: host strings of any length make a key of one length. */
-function dedupKey(rule: Rule, row: ResultRow): string {
-  const values = rule.dedupKeys.map((column) => row[column] ?? null);
-  return `${rule.dedupWith ?? rule.id}:${createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 32)}`;
 }
 
 function processesOf(rows: readonly ResultRow[], processes: readonly AffectedProcess[]): readonly AffectedProcess[] {

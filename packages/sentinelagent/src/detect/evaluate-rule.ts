@@ -5,7 +5,7 @@
 import type { Rule, RuleOutcome, RuleResult, RuleScope } from '@sentineld/model/rule';
 import type { ScanCompleted } from '@sentineld/model/scan';
 import { nothingFound } from '@sentineld/detection/rules/nothing-found';
-import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { ExecutorClient, RunRequest } from '@sentineld/detection/sql/executor-client';
 import { EVENTS_TABLE } from '@sentineld/detection/sql/policy';
 import type { SeenEvents } from '@sentineld/store/agent/writer';
 import { startOf, storedEvents, type StoredEvents } from './event-window.ts';
@@ -29,7 +29,10 @@ export type EvaluatedRule = {
   readonly seen: SeenEvents | null;
 };
 
-export type Evaluator = (entry: EvaluatedRule) => Promise<Evaluation>;
+/** How long the rule may take, and in which lane; the executor's own deadline unless given. */
+export type HowToRun = Pick<RunRequest, 'deadlineMs' | 'lane'>;
+
+export type Evaluator = (entry: EvaluatedRule, how?: HowToRun) => Promise<Evaluation>;
 
 /** For the rules of one cycle. `store` names the events.db; what several rules need to know of it is asked once. */
 export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: ScanCompleted, store: string): Evaluator {
@@ -42,13 +45,20 @@ export function createEvaluator(executor: Pick<ExecutorClient, 'run'>, scan: Sca
     missedAfter.set(after, asked);
     return asked;
   };
-  return async ({ rule, reads, scope, seen }) => {
+  /** Of another events.db, or of a later scan of this one, that the rule has seen it means nothing. */
+  const changesOnly = (scope: RuleScope, seen: SeenEvents | null): Pick<RunRequest, 'changedSince'> => {
+    const isKnown = scope === 'changed_processes' && seen?.store === store && seen.scanId <= scan.scanId;
+    return isKnown ? { changedSince: seen.scanId } : {};
+  };
+  return async ({ rule, reads, scope, seen }, how = {}) => {
     const readsEvents = reads.includes(EVENTS_TABLE);
     const events = readsEvents ? await (stored ??= storedEvents(executor)) : null;
     const start = readsEvents ? startOf(seen, events, store) : ALL_SEEN;
     const parameters = { now: scan.timestampMs, since: seen?.scanMs ?? 0, scan_id: scan.scanId, since_seq: start.sinceSeq };
     const nothingNew = scope === 'new_events' && events !== null && events.newest <= start.sinceSeq;
-    const outcome = nothingNew ? nothingFound(scan.scanId) : await runRule(executor, rule, parameters);
+    const outcome = nothingNew
+      ? nothingFound(scan.scanId)
+      : await runRule(executor, rule, parameters, { ...how, ...changesOnly(scope, seen) });
     if (outcome.outcome !== 'ok') return { outcome, result: 'failed', reason: failureOf(outcome), seen };
     const reason = readsEvents ? ((await missed(seen)) ?? start.passedOver ?? cutOf(outcome)) : null;
     const seq = outcome.eventSeq ?? start.sinceSeq;

@@ -3,6 +3,7 @@
  * begins where its statement still ends in time, and says what it passed over.
  */
 import type { SqlValue } from '@sentineld/model/rule';
+import { firstEvent, MOST_EVENTS } from '@sentineld/detection/rules/first-event';
 import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
 import type { SeenEvents } from '@sentineld/store/agent/writer';
 
@@ -15,11 +16,6 @@ export type EventStart = {
   /** What it does not look at though it has not seen it, in a sentence; null where there is nothing of the kind. */
   readonly passedOver: string | null;
 };
-
-/** A rule that saw nothing before looks at so many events: what is older is for queries. */
-const FIRST_EVENTS = 10_000;
-/** A rule with many patterns reads them in some tenths of a second, far below its deadline. */
-const MOST_EVENTS = 100_000;
 
 /** By order and limit: the view joins other tables, and min() and max() would read all of it. */
 const STORED_SQL = `
@@ -39,10 +35,10 @@ export function startOf(seen: SeenEvents | null, stored: StoredEvents, store: st
   const known = seen !== null && seen.store === store ? seen.seq : null;
   if (stored === null) return { sinceSeq: known ?? 0, passedOver: null };
   const { oldest, newest } = stored;
-  if (known === null || known > newest) return { sinceSeq: Math.max(0, newest - FIRST_EVENTS), passedOver: null };
-  const sinceSeq = Math.max(known, newest - MOST_EVENTS);
-  if (sinceSeq > known) return { sinceSeq, passedOver: `the ${MOST_EVENTS} newest events were looked at, and none of those before them` };
-  return { sinceSeq, passedOver: known < oldest - 1 ? 'older events were deleted before they were looked at' : null };
+  const { sinceSeq, passesOver } = firstEvent(known, newest);
+  if (passesOver) return { sinceSeq, passedOver: `the ${MOST_EVENTS} newest events were looked at, and none of those before them` };
+  const isDeleted = known !== null && known <= newest && known < oldest - 1;
+  return { sinceSeq, passedOver: isDeleted ? 'older events were deleted before they were looked at' : null };
 }
 
 /** Whether a rule must not wait any longer: a little more, and it could not look at all that it has not seen. */

@@ -2,7 +2,7 @@
  * Runs one rule over what the store holds now, in the confined executor.
  */
 import type { Rule, RuleOutcome } from '@sentineld/model/rule';
-import type { ExecutorClient } from '@sentineld/detection/sql/executor-client';
+import type { ExecutorClient, RunRequest } from '@sentineld/detection/sql/executor-client';
 
 /** The values of the parameters that every rule may use; times in milliseconds since 1970. */
 export type RuleParameters = {
@@ -16,6 +16,11 @@ export type RuleParameters = {
 };
 
 /** Never throws for what a rule does: an overrun is an outcome. */
-export async function runRule(executor: Pick<ExecutorClient, 'run'>, rule: Rule, parameters: RuleParameters): Promise<RuleOutcome> {
-  return executor.run({ sql: rule.sql, parameters, enrich: true });
+export async function runRule(
+  executor: Pick<ExecutorClient, 'run'>,
+  rule: Rule,
+  parameters: RuleParameters,
+  how: Pick<RunRequest, 'changedSince' | 'deadlineMs' | 'lane'> = {},
+): Promise<RuleOutcome> {
+  return executor.run({ sql: rule.sql, parameters, enrich: true, ...how });
 }

@@ -4,6 +4,7 @@
 import { alertDocument } from '@sentineld/model/alert-document';
 import { SentinelError } from '@sentineld/model/error';
 import { SEVERITIES } from '@sentineld/model/rule';
+import { acknowledgementJson } from '../alert-decisions.ts';
 import { listAlerts, withAgentReader, type StoredAlert } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { choice, duration, flag, text, wholeNumber } from '../option.ts';
@@ -13,16 +14,20 @@ import { renderTable } from '../output/table.ts';
 import { isoTime, tableTime } from '../output/times.ts';
 
 const YEAR_MS = 366 * 86_400_000;
+/** Behind the severity: a column of its own would leave no room for the process. */
+const ACKNOWLEDGED = '*';
 
 export const alertsList: Command = defineCommand({
   name: 'alerts list',
   summary: 'List the newest alerts',
-  description: 'Newest first. "seen" counts how often the same was found, repeats included: they are counted, not raised again.',
+  description:
+    'Newest first. "seen" counts how often the same was found, repeats included: they are counted, not raised again. A * behind the severity: it is acknowledged.',
   options: {
     severity: choice(SEVERITIES, 'Of this severity alone'),
     'min-severity': choice(SEVERITIES, 'Of this severity or worse'),
     rule: text('ID', 'Of this rule alone'),
     since: duration({ leastMs: 1, mostMs: YEAR_MS }, 'Raised, or seen again, within this time'),
+    unacknowledged: flag('Of those alone that nobody acknowledged'),
     limit: wholeNumber({ least: 1, most: 100_000 }, 50, 'Alerts at most'),
     json: flag('A JSON array; the form of each alert is in docs/alerts.md'),
   },
@@ -30,6 +35,7 @@ export const alertsList: Command = defineCommand({
     { line: 'sentinelcli alerts list --since 1h', what: 'what happened in the last hour' },
     { line: 'sentinelcli alerts list --min-severity high --json | jq -r .[].title', what: 'titles of the worst, for another tool' },
     { line: 'sentinelcli alerts list --rule deleted-executable', what: 'one rule' },
+    { line: 'sentinelcli alerts list --unacknowledged', what: 'what is left to be looked at' },
   ],
   run: async (context, _words, options) => {
     if (options.severity !== null && options['min-severity'] !== null)
@@ -42,7 +48,7 @@ export const alertsList: Command = defineCommand({
     const severities = SEVERITIES.filter((severity, at) => at >= least && (options.severity === null || severity === options.severity));
     const sinceMs = options.since === null ? null : context.now() - options.since;
     const found = withAgentReader(context.paths(), (reader) =>
-      listAlerts(reader, { severities, ruleId: options.rule, sinceMs, limit: options.limit }),
+      listAlerts(reader, { severities, ruleId: options.rule, sinceMs, unacknowledged: options.unacknowledged, limit: options.limit }),
     );
     const alerts = found.slice(0, options.limit);
     if (options.json) context.terminal.out(jsonArrayText(alerts.map(alertJson)));
@@ -54,7 +60,13 @@ export const alertsList: Command = defineCommand({
 
 /** The document that sinks get, and what is known since. */
 export function alertJson(alert: StoredAlert): Readonly<Record<string, unknown>> {
-  return { ...alertDocument(alert), repeats: alert.repeats, last_seen: isoTime(alert.lastSeenMs) };
+  const { repeats, lastSeenMs, acknowledged } = alert;
+  return {
+    ...alertDocument(alert),
+    repeats,
+    last_seen: isoTime(lastSeenMs),
+    acknowledged: acknowledged === null ? null : acknowledgementJson(acknowledged),
+  };
 }
 
 function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAlert[]): void {
@@ -63,12 +75,12 @@ function printTable({ terminal, now }: CommandContext, alerts: readonly StoredAl
   const rows = alerts.map((alert) => [
     alert.id,
     tableTime(alert.alertTimeMs, now()),
-    alert.severity,
+    `${alert.severity}${alert.acknowledged === null ? '' : ACKNOWLEDGED}`,
     alert.repeats + 1,
     alert.ruleId,
     processesOf(alert),
   ]);
-  const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value)) };
+  const cellStyles = { severity: (value: unknown) => severityStyle(styles, String(value).replace(ACKNOWLEDGED, '')) };
   const names = ['id', 'time', 'severity', 'seen', 'rule', 'process'];
   // The rule is whole, because it is typed elsewhere: rules show, --rule.
   return terminal.out(renderTable(names, rows, { width, styles, cellStyles, whole: ['time', 'rule'] }).text);

@@ -3,6 +3,7 @@
  */
 import { displayHostText } from '@sentineld/model/host-text';
 import type { AffectedProcess } from '@sentineld/model/rule';
+import { acknowledgementText } from '../alert-decisions.ts';
 import { requireAlert, type StoredAlert, type StoredDelivery } from '../alert-store.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
 import { flag } from '../option.ts';
@@ -72,6 +73,7 @@ function story(context: CommandContext, alert: StoredAlert, deliveries: readonly
     '\n',
     part('alert', `${alert.id}, raised ${localTime(alert.alertTimeMs)} (${roughDuration(context.now() - alert.alertTimeMs)} ago)`),
     part('repeats', repeatsText(alert)),
+    part('handled', alert.acknowledged === null ? [] : [acknowledgementText(alert.acknowledged)]),
     part('host', `${alert.hostName} (host id ${alert.hostId}, boot ${alert.bootId})`),
     part('rule', `${alert.ruleId} version ${alert.ruleVersion}: ${alert.ruleName}; severity ${alert.severity}, category ${alert.category}`),
     part('tags', alert.tags.join(', ')),

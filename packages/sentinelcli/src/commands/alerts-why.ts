@@ -3,6 +3,7 @@
  */
 import { displayHostText } from '@sentineld/model/host-text';
 import type { JudgedCondition } from '@sentineld/detection/explain/judge-conditions';
+import { acknowledgementText } from '../alert-decisions.ts';
 import { requireAlert, type StoredAlert } from '../alert-store.ts';
 import { explainAlert, type AlertWhy, type Known } from '../alert-why.ts';
 import { defineCommand, type Command, type CommandContext } from '../command.ts';
@@ -48,6 +49,7 @@ function story(context: CommandContext, alert: StoredAlert, { rule, ancestry, co
     alertTitle(context.terminal, alert),
     '\n',
     part('alert', `${alert.id}, raised ${localTime(alert.alertTimeMs)}; scan ${alert.scanId ?? 'none'}`),
+    part('handled', alert.acknowledged === null ? [] : [acknowledgementText(alert.acknowledged)]),
     part('rule', `${alert.ruleId} version ${alert.ruleVersion}: ${alert.ruleName}`),
     '\n',
     ...told(

@@ -2,9 +2,13 @@
  * Every command there is, in the order in which help lists them.
  */
 import type { Command } from '../command.ts';
+import { alertsAck } from './alerts-ack.ts';
 import { alertsList } from './alerts-list.ts';
 import { alertsShow } from './alerts-show.ts';
+import { alertsSuppress } from './alerts-suppress.ts';
+import { alertsSuppressions } from './alerts-suppressions.ts';
 import { alertsTail } from './alerts-tail.ts';
+import { alertsUnsuppress } from './alerts-unsuppress.ts';
 import { alertsWhy } from './alerts-why.ts';
 import { auditArchive } from './audit-archive.ts';
 import { auditCheckpoint } from './audit-checkpoint.ts';
@@ -28,6 +32,7 @@ import { rulesEnable } from './rules-enable.ts';
 import { rulesImport } from './rules-import.ts';
 import { rulesBacktest } from './rules-backtest.ts';
 import { rulesList } from './rules-list.ts';
+import { rulesPack } from './rules-pack.ts';
 import { rulesReload } from './rules-reload.ts';
 import { rulesReset } from './rules-reset.ts';
 import { rulesSet } from './rules-set.ts';
@@ -35,6 +40,7 @@ import { rulesReplay } from './rules-replay.ts';
 import { rulesShow } from './rules-show.ts';
 import { rulesTest } from './rules-test.ts';
 import { rulesValidate } from './rules-validate.ts';
+import { rulesVerifyPack } from './rules-verify-pack.ts';
 import { tree } from './tree.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -43,6 +49,10 @@ export const COMMANDS: readonly Command[] = [
   alertsShow,
   alertsWhy,
   alertsTail,
+  alertsAck,
+  alertsSuppress,
+  alertsSuppressions,
+  alertsUnsuppress,
   query,
   tree,
   exportCommand,
@@ -51,6 +61,8 @@ export const COMMANDS: readonly Command[] = [
   rulesValidate,
   rulesTest,
   rulesImport,
+  rulesPack,
+  rulesVerifyPack,
   rulesReload,
   rulesEnable,
   rulesDisable,

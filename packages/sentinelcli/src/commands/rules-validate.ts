@@ -16,7 +16,7 @@ import { startSandbox } from '../sandbox.ts';
 
 const DEADLINE_MS = 10_000;
 
-type Judged = JudgedRule & { readonly rule: LoadedRule };
+export type Judged = JudgedRule & { readonly rule: LoadedRule };
 
 export const rulesValidate: Command = defineCommand({
   name: 'rules validate',
@@ -39,7 +39,8 @@ export const rulesValidate: Command = defineCommand({
   },
 });
 
-async function judgeAll(rules: readonly LoadedRule[]): Promise<readonly Judged[]> {
+/** Whether the executor would run each of the rules. */
+export async function judgeAll(rules: readonly LoadedRule[]): Promise<readonly Judged[]> {
   if (rules.length === 0) return [];
   const scratch = createScratch({ schema: EVENTS_SCHEMA, rows: {} });
   const client = startSandbox({ databases: [{ schema: 'main', path: scratch.path }], schema: EVENTS_SCHEMA, deadlineMs: DEADLINE_MS });

@@ -94,13 +94,21 @@ describe('recordFindings', () => {
 
   test('all of a cycle or nothing, audit entries included', () => {
     const audit = (): { action: 'alert_generate'; data: Record<string, unknown> } => ({ action: 'alert_generate', data: {} });
-    expect(() => writer.recordFindings([finding('a'), finding('b', { ruleId: 'never-saved' })], CONTEXT, audit)).toThrow(/FOREIGN KEY/);
+    expect(() =>
+      writer.recordFindings([finding('a'), finding('b', { ruleId: 'never-saved' })], CONTEXT, {
+        auditOf: audit,
+        progress: { ruleId: RULE.id, result: 'matched', sinceMs: 1, reason: null, seen: null },
+      }),
+    ).toThrow(/FOREIGN KEY/);
     expect(store.query('SELECT * FROM alerts')).toEqual([]);
     expect(writer.outboxDepth()).toBe(0);
-    writer.recordFindings([finding('a'), finding('a'), finding('b')], CONTEXT, (alert) => ({
-      action: 'alert_generate',
-      data: { alert_id: alert.id },
-    }));
+    expect(writer.ruleProgress()).toEqual([]);
+    const progress = { ruleId: RULE.id, result: 'matched' as const, sinceMs: 1, reason: null, seen: null };
+    writer.recordFindings([finding('a'), finding('a'), finding('b')], CONTEXT, {
+      auditOf: (alert) => ({ action: 'alert_generate', data: { alert_id: alert.id } }),
+      progress,
+    });
+    expect(writer.ruleProgress()).toEqual([progress]);
     expect(writer.nextAudit(64).map((entry) => entry.event.data)).toEqual([{ alert_id: 1 }, { alert_id: 2 }]);
   });
 });

@@ -5,6 +5,7 @@
 import type { Alert, Finding } from '@sentineld/model/alert';
 import type { WriterDatabase } from '../open.ts';
 import { type AlertOrigin, INSERT_ALERT_SQL, alertOf, alertParameters } from './alert-rows.ts';
+import { prepareHiding } from './suppressions.ts';
 
 export type Sink = { readonly name: string; readonly type: string };
 
@@ -17,7 +18,7 @@ export type FindingContext = AlertOrigin & {
 
 export type RecordedFindings = {
   readonly alerts: readonly Alert[];
-  /** Findings that only counted up the repeats of an earlier alert. */
+  /** Findings that were only counted: repeats of an earlier alert, and those that operators suppressed. */
   readonly suppressed: number;
 };
 
@@ -26,6 +27,7 @@ export function prepareFindings(db: WriterDatabase): {
   record(findings: readonly Finding[], context: FindingContext, nowMs: number): RecordedFindings;
 } {
   const forgetOld = prepareForgetting(db);
+  const withoutHidden = prepareHiding(db);
   const repeat = db.prepare<[number, string]>('UPDATE alert_dedup SET repeats = repeats + 1, last_seen_ms = ? WHERE dedup_key = ?');
   const insertAlert = db.prepare<[Record<string, unknown>]>(INSERT_ALERT_SQL);
   const remember = db.prepare<[string, number, number, number]>(
@@ -47,7 +49,8 @@ export function prepareFindings(db: WriterDatabase): {
     record: (findings, context, nowMs) => {
       forgetOld(context.windowMs, nowMs);
       const alerts: Alert[] = [];
-      for (const finding of findings) {
+      // Hidden ones are no repeats either: once a suppression has ended, what still lasts is an alert.
+      for (const finding of withoutHidden(findings, nowMs)) {
         if (repeat.run(nowMs, finding.dedupKey).changes === 0) alerts.push(raise(finding, context, nowMs));
       }
       return { alerts, suppressed: findings.length - alerts.length };

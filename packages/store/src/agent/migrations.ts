@@ -172,4 +172,33 @@ CREATE TABLE rule_cost (
 ALTER TABLE detection_rule_versions ADD COLUMN last_seen INTEGER NOT NULL DEFAULT 0;
 UPDATE detection_rule_versions SET last_seen = recorded_at;`,
   },
+  {
+    version: 5,
+    name: 'acknowledged alerts, suppressed findings',
+    up: `
+ALTER TABLE alerts ADD COLUMN acknowledged_ms INTEGER;
+ALTER TABLE alerts ADD COLUMN acknowledged_by TEXT;
+ALTER TABLE alerts ADD COLUMN acknowledged_uid INTEGER;
+ALTER TABLE alerts ADD COLUMN acknowledged_reason TEXT;
+
+-- No foreign key: a suppression outlives its rule, which may come back. AUTOINCREMENT: the ledger names them by number.
+CREATE TABLE alert_suppression (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  rule_id TEXT NOT NULL,
+  alert_id INTEGER,
+  reason TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  user_name TEXT,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  hits INTEGER NOT NULL DEFAULT 0,
+  last_hit INTEGER,
+  ended_at INTEGER,
+  ended_uid INTEGER,
+  ended_by TEXT,
+  ended_reason TEXT,
+  conditions TEXT NOT NULL
+) STRICT;
+CREATE INDEX alert_suppression_open ON alert_suppression (rule_id) WHERE ended_at IS NULL;`,
+  },
 ];

@@ -4,6 +4,7 @@
  */
 import type { ReadableSchema, ReadableTable } from '@sentineld/model/schema';
 import { RULE_TABLES } from './readable-rules.ts';
+import { ALERT_SUPPRESSION } from './readable-suppressions.ts';
 
 const ALERTS: ReadableTable = {
   name: 'alerts',
@@ -42,6 +43,16 @@ const ALERTS: ReadableTable = {
     { name: 'dedup_key', type: 'TEXT', description: 'What makes a finding the same as this one.' },
     { name: 'repeats', type: 'INTEGER', description: 'How often the same was found again and not raised.' },
     { name: 'last_seen', type: 'INTEGER', unit: 'ms since 1970', description: 'When it was last found.' },
+    {
+      name: 'acknowledged_ms',
+      type: 'INTEGER',
+      unit: 'ms since 1970',
+      nullable: true,
+      description: 'When an operator said that it is handled; NULL where nobody did.',
+    },
+    { name: 'acknowledged_by', type: 'TEXT', nullable: true, description: 'The name of that user, or "uid 1000" where there is none.' },
+    { name: 'acknowledged_uid', type: 'INTEGER', nullable: true, description: 'Who that was.' },
+    { name: 'acknowledged_reason', type: 'TEXT', nullable: true, description: 'What was said.' },
   ],
 };
 
@@ -114,7 +125,7 @@ const RULE_RESULTS_TABLE: ReadableTable = {
 };
 
 export const AGENT_SCHEMA: ReadableSchema = {
-  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES, RULE_RESULTS_TABLE, ...RULE_TABLES],
+  tables: [ALERTS, ALERT_DELIVERIES, DETECTION_RULES, RULE_RESULTS_TABLE, ...RULE_TABLES, ALERT_SUPPRESSION],
   hiddenTables: ['alert_dedup'],
 };
 
@@ -133,7 +144,7 @@ export const AGENT_VIEWS: readonly { readonly name: string; readonly sql: string
   { name: 'alert_deliveries', sql: `SELECT ${namesOf(ALERT_DELIVERIES)} FROM agent.alert_deliveries` },
   { name: 'detection_rules', sql: `SELECT ${namesOf(DETECTION_RULES)} FROM agent.detection_rules` },
   { name: 'rule_results', sql: `SELECT ${namesOf(RULE_RESULTS_TABLE)} FROM agent.rule_results` },
-  ...RULE_TABLES.map((table) => ({ name: table.name, sql: `SELECT ${namesOf(table)} FROM agent.${table.name}` })),
+  ...[...RULE_TABLES, ALERT_SUPPRESSION].map((table) => ({ name: table.name, sql: `SELECT ${namesOf(table)} FROM agent.${table.name}` })),
 ];
 
 /** Heads of the ledger that procmond acknowledged to the agent, for whoever verifies it: sequence, entry_hash (hex). */

@@ -4,12 +4,14 @@
  * and start anew: a failed fsync makes later commits look fine that are not.
  */
 import type { Alert, Finding } from '@sentineld/model/alert';
+import type { Suppression } from '@sentineld/model/alert-decision';
 import type { AuditEvent, CheckpointNotice, LedgerHead } from '@sentineld/model/audit';
 import { SentinelError } from '@sentineld/model/error';
 import type { OriginEntry } from '@sentineld/model/request';
 import type { OperatorOverride, Rule } from '@sentineld/model/rule';
 import { writeMetadata } from '../migrations/system-metadata.ts';
 import { openWriter, stopWriter, storeErrorFrom } from '../open.ts';
+import { type AcknowledgedAlert, type NewAcknowledgement, prepareAcknowledgements } from './alert-acknowledgements.ts';
 import { prepareAuditOutbox } from './audit-outbox.ts';
 import { prepareCheckpoints } from './checkpoints.ts';
 import { type DeliveryAttempt, type PendingDelivery, type PendingOptions, prepareDeliveries } from './deliveries.ts';
@@ -19,13 +21,16 @@ import { type RuleCost, prepareRuleCosts } from './rule-costs.ts';
 import { prepareRuleOverrides } from './rule-overrides.ts';
 import { type RuleProgress, prepareRuleProgress } from './rule-progress.ts';
 import { type SavedRules, prepareRuleRows } from './rule-rows.ts';
+import { type NewSuppression, type SuppressionEnder, prepareSuppressions } from './suppressions.ts';
 
+export type { AcknowledgedAlert, NewAcknowledgement } from './alert-acknowledgements.ts';
 export { MAX_AUDIT_DATA_BYTES } from './audit-outbox.ts';
 export type { DeliveryAttempt, PendingDelivery, PendingOptions } from './deliveries.ts';
 export type { FindingContext, RecordedFindings } from './findings.ts';
 export type { RuleCost } from './rule-costs.ts';
 export type { RuleProgress, SeenEvents } from './rule-progress.ts';
 export type { SavedRules } from './rule-rows.ts';
+export type { NewSuppression, SuppressionEnder } from './suppressions.ts';
 
 export type AgentWriterOptions = {
   readonly path: string;
@@ -40,6 +45,13 @@ export type RuleChange = {
   readonly override?: OperatorOverride;
   /** Id of a rule about which nothing is decided any more. */
   readonly withoutOverride?: string;
+};
+
+export type WithFindings = {
+  /** Gives an audit entry that is queued with each alert. */
+  readonly auditOf?: (alert: Alert) => AuditEvent;
+  /** How far the rule has come with them: what it found is not found again, whatever ends the agent. */
+  readonly progress?: RuleProgress | null;
 };
 
 /** That the newest write failed, in a sentence for people. */
@@ -59,9 +71,24 @@ export type AgentWriter = {
   ruleCosts(): RuleCost[];
   /**
    * Stores what is new as alerts, each with one pending delivery per sink, and counts what is not. The rules must have
-   * been saved. `auditOf` gives an audit entry that is queued with each alert in the same transaction.
+   * been saved. `also` is what belongs to them, and is stored with them or not at all.
    */
-  recordFindings(findings: readonly Finding[], context: FindingContext, auditOf?: (alert: Alert) => AuditEvent): RecordedFindings;
+  recordFindings(findings: readonly Finding[], context: FindingContext, also?: WithFindings): RecordedFindings;
+  /**
+   * Marks alerts as handled, all of them or none; one that is marked stays as it is unless `again` says otherwise. `auditOf` gives
+   * the entry where something is new. Throws 'usage.invalid' for an alert that is not there.
+   */
+  acknowledgeAlerts(
+    ids: readonly number[],
+    given: NewAcknowledgement,
+    auditOf: (marked: readonly AcknowledgedAlert[]) => AuditEvent,
+  ): AcknowledgedAlert[];
+  /** Keeps a suppression with its entry. Throws 'usage.invalid' where there are too many, or its alert is not there. */
+  suppress(given: NewSuppression, auditOf: (made: Suppression) => AuditEvent): Suppression;
+  /** Ends a suppression. Throws 'usage.invalid' where it does not hold. */
+  unsuppress(id: number, by: SuppressionEnder, auditOf: (ended: Suppression) => AuditEvent): Suppression;
+  /** Ends the suppressions whose time is over; writes nothing where there is none. */
+  expireSuppressions(auditOf: (ended: Suppression) => AuditEvent): Suppression[];
   /** What rules came to when they last ran; of those that are loaded and ever did. */
   ruleProgress(): RuleProgress[];
   /** Ends a cycle: queues its audit entry and stores how far the rules came and what they cost, all or nothing. */
@@ -105,6 +132,8 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
   const costs = prepareRuleCosts(db);
   const progress = prepareRuleProgress(db);
   const findings = prepareFindings(db);
+  const acknowledgements = prepareAcknowledgements(db);
+  const suppressions = prepareSuppressions(db);
   const deliveries = prepareDeliveries(db);
   const outbox = prepareAuditOutbox(db);
   const checkpoints = prepareCheckpoints(db);
@@ -129,6 +158,11 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
     }
   };
 
+  const audited = (suppression: Suppression, auditOf: (suppression: Suppression) => AuditEvent, nowMs: number): Suppression => {
+    outbox.queue(auditOf(suppression), nowMs);
+    return suppression;
+  };
+
   return {
     saveRules: (set, change) =>
       write((nowMs) => {
@@ -140,12 +174,30 @@ export function openAgentWriter({ path, clock }: AgentWriterOptions): AgentWrite
       }),
     ruleOverrides: () => guard(() => overrides.load()),
     ruleCosts: () => guard(() => costs.load()),
-    recordFindings: (found, context, auditOf) =>
+    recordFindings: (found, context, { auditOf, progress: reached } = {}) =>
       write((nowMs) => {
         const recorded = findings.record(found, context, nowMs);
         if (auditOf !== undefined) for (const alert of recorded.alerts) outbox.queue(auditOf(alert), nowMs);
+        if (reached !== undefined && reached !== null) progress.save([reached]);
         return recorded;
       }),
+    acknowledgeAlerts: (ids, given, auditOf) =>
+      write((nowMs) => {
+        const alerts = acknowledgements.acknowledge(ids, given, nowMs);
+        const marked = alerts.filter(({ isNew }) => isNew);
+        if (marked.length > 0) outbox.queue(auditOf(marked), nowMs);
+        return alerts;
+      }),
+    suppress: (given, auditOf) => write((nowMs) => audited(suppressions.add(given, nowMs), auditOf, nowMs)),
+    unsuppress: (id, by, auditOf) => write((nowMs) => audited(suppressions.end(id, by, nowMs), auditOf, nowMs)),
+    expireSuppressions: (auditOf) => {
+      if (!guard(() => suppressions.hasExpired(clock()))) return [];
+      return write((nowMs) => {
+        const expired = suppressions.expire(nowMs);
+        for (const ended of expired) audited(ended, auditOf, nowMs);
+        return expired;
+      });
+    },
     ruleProgress: () => guard(() => progress.load()),
     concludeCycle: (event, changed, spent = []) =>
       write((nowMs) => {

@@ -2,7 +2,9 @@
  * The state of the host at a past moment: which scan tells it, and the views with which a reader hides those of now, so
  * that a query over `processes` answers for then. Knows no SQLite library.
  */
-import { viewsOfScan, type View } from './views.ts';
+import { viewOfChanges, viewsOfScan, type View } from './views.ts';
+
+export { CHANGED_SINCE } from './views.ts';
 
 /**
  * The id of the newest scan that began at a time (ms since 1970, the one parameter) or before; no row where there is
@@ -17,4 +19,9 @@ export const AS_OF_SCAN_SQL = 'SELECT id FROM scan WHERE start_time_ms <= ? ORDE
  */
 export function viewsAsOf(scanId: number): readonly View[] {
   return viewsOfScan(scanId);
+}
+
+/** The SELECT of a TEMP VIEW that hides the processes which are as they were at an earlier scan; the reader's `changedSince` says which. */
+export function viewsOfChanges(): readonly View[] {
+  return [viewOfChanges()];
 }

@@ -38,6 +38,23 @@ const NOW: Moment = {
   andNotLaterImage: '',
 };
 
+/** What `changed_since()` gives in a view of changes: the id of a scan. */
+export const CHANGED_SINCE = 'changed_since';
+
+const CHANGED_PIDS = `SELECT q.pid FROM process_image q ${BY_INTERVAL}
+    WHERE q.node = ${LIVE_NODE} AND q.last_scan = ${LIVE} AND q.first_scan > ${CHANGED_SINCE}()`;
+
+/** An image begins with the scan that saw the process new or changed; of a parent that changed the children are told too. */
+const CHANGES: Moment = {
+  ...NOW,
+  isImage: `${NOW.isImage} AND i.last_scan = ${LIVE} AND (i.first_scan > ${CHANGED_SINCE}() OR i.ppid IN (${CHANGED_PIDS}))`,
+};
+
+/** `processes` without those that are as they were at the scan `changed_since()`, and whose parent is too. */
+export function viewOfChanges(): View {
+  return { name: 'processes', sql: processes(CHANGES) };
+}
+
 function pastMoment(scanId: number): Moment {
   return {
     images: `CROSS JOIN scan_level v CROSS JOIN process_image i ${BY_INTERVAL}`,

@@ -167,7 +167,31 @@ function withoutNotes(stderr: string): string {
     .replace(/^No checkpoint that is known elsewhere contradicts the ledger.*\n/, '');
 }
 
-describe.each(['docs/rules.md', 'docs/ledger-format.md', 'docs/schema.md', 'docs/configuration.md', 'docs/alerts.md'])('%s', (document) => {
+describe('docs/rules.md', () => {
+  let scratch = '';
+  beforeAll(() => {
+    scratch = join(directory, 'rules-scratch');
+    mkdirSync(join(scratch, 'my-rules'), { recursive: true });
+    const blocks = [...readFileSync(join(ROOT, 'docs/rules.md'), 'utf8').matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => text ?? '');
+    const [rule = '', cases = '', eventCases = '', eventRule = ''] = blocks;
+    for (const [id, text, itsCases] of [
+      ['shell-of-backup-user', rule, cases],
+      ['sleep-of-a-day', eventRule, eventCases],
+    ] as const) {
+      writeFileSync(join(scratch, 'my-rules', `${id}.yaml`), text, { mode: 0o644 });
+      writeFileSync(join(scratch, 'my-rules', `${id}.case.yaml`), itsCases, { mode: 0o644 });
+    }
+  });
+
+  it.each(commandsOf('docs/rules.md'))('%s', { retry: 1 }, (command) => {
+    const { status, stderr, stdout } = shell(command, scratch);
+    expect(`${status} ${withoutNotes(stderr)}`).toBe('0 ');
+    if (command.includes('rules validate')) expect(stdout).toContain('2 accepted');
+    if (command.includes('rules test')) expect(stdout).toContain('3 cases');
+  });
+});
+
+describe.each(['docs/ledger-format.md', 'docs/schema.md', 'docs/configuration.md', 'docs/alerts.md'])('%s', (document) => {
   it('shows no command, so none can be wrong', () => {
     expect(commandsOf(document)).toEqual([]);
   });

@@ -3,7 +3,7 @@
  * day changes nothing about them; times of day follow the clock on the wall. A rule is due once, however many of its
  * times went by, and an interval is kept on the average although scans decide when rules are run at all.
  */
-import { parseSchedule } from '@sentineld/detection/rules/schedule';
+import { parseSchedule } from './schedule.ts';
 
 export type Clocks = {
   /** Milliseconds of a clock that nobody sets. */
