@@ -187,7 +187,7 @@ describe('docs/rules.md', () => {
     const { status, stderr, stdout } = shell(command, scratch);
     expect(`${status} ${withoutNotes(stderr)}`).toBe('0 ');
     if (command.includes('rules validate')) expect(stdout).toContain('2 accepted');
-    if (command.includes('rules test')) expect(stdout).toContain('3 cases');
+    if (command.includes('rules test')) expect(stdout).toContain('3 passed, 0 failed');
   });
 });
 
