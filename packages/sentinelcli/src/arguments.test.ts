@@ -103,8 +103,8 @@ describe('options', () => {
   it.each([
     [() => limit.read('limit', ['0']), '--limit 0: not taken -> write for instance --limit 5'],
     [() => limit.read('limit', ['1e1']), '--limit 1e1: not taken -> write for instance --limit 5'],
-    [() => since.read('since', ['5']), '--since 5: not taken -> write for instance --since 5m'],
-    [() => since.read('since', ['2m']), '--since 2m: not taken -> write for instance --since 5m'],
+    [() => since.read('since', ['5']), '--since 5: not taken -> write for instance --since 1m'],
+    [() => since.read('since', ['2m']), '--since 2m: not taken -> write for instance --since 1m'],
     [() => severity.read('severity', ['hgh']), '--severity hgh: not taken -> did you mean --severity high?'],
     [() => severity.read('severity', ['enormous']), '--severity enormous: not taken -> write for instance --severity high'],
   ])('are refused with the reason', (work, text) => {

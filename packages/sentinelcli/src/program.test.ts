@@ -65,7 +65,7 @@ describe('runProgram', () => {
     const stdout = { write: (text: string) => (out += text), on: () => undefined };
     const stderr = { write: () => true, on: () => undefined };
     expect(await runProgram(['--complete', 'alerts', ''], { stdout, stderr, environment: {} })).toBe(0);
-    expect(out).toBe('list\nshow\nwhy\ntail\n');
+    expect(out).toBe('list\nshow\nwhy\ntail\nack\nsuppress\nsuppressions\nunsuppress\n');
     expect((await installation.run(['completion'])).out).toContain('sentinelcli --complete "${COMP_WORDS[@]:1:COMP_CWORD}"');
   });
 

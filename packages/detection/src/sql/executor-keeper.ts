@@ -51,6 +51,9 @@ const MAX_PAUSE_MS = 5_000;
 /** An executor is replaced while it is idle, well before the CPU limit of its whole life would end it in a request. */
 const RETIRE_CPU_MS = 60_000;
 const RETIRE_GROWTH_BYTES = 32 * 1024 * 1024;
+/** Whether it is worn is asked after a request that took longer, and after one of so many others. */
+const SMALL_REQUEST_MS = 5;
+const LOOK_EVERY = 16;
 /** CPU time that the kernel allows beyond the deadline of a request. */
 const CPU_RESERVE_SECONDS = 5;
 
@@ -61,6 +64,7 @@ export class ExecutorKeeper {
   /** Requests whose executor was stale once: they are not tried a third time. */
   readonly #retried = new Set<number>();
   #executor: Executor | undefined;
+  #answers = 0;
   #failedStarts = 0;
   #lastDeath = '';
   #pause: NodeJS.Timeout | undefined;
@@ -145,14 +149,16 @@ export class ExecutorKeeper {
     return this.#dispatch();
   }
 
-  #takeAnswer(executor: Executor, { request, unwatch }: Running, readyBytes: number, body: Buffer): void {
+  #takeAnswer(executor: Executor, { request, startedAt, unwatch }: Running, readyBytes: number, body: Buffer): void {
     unwatch();
     executor.running = undefined;
     this.#retried.delete(request.id);
     this.#options.emit({ kind: 'answer', id: request.id }, body);
-    const { pid } = executor.process;
-    const isWorn = cpuMs(pid) > RETIRE_CPU_MS || ownMemoryBytes(pid) > readyBytes + RETIRE_GROWTH_BYTES;
-    if (isWorn) kill(executor, 'retired', 'The executor has used much CPU time or memory and is replaced');
+    this.#answers += 1;
+    // To look costs as much as a small request does.
+    const isLookedAt = performance.now() - startedAt > SMALL_REQUEST_MS || this.#answers % LOOK_EVERY === 0;
+    if (isLookedAt && isWorn(executor.process.pid, readyBytes))
+      kill(executor, 'retired', 'The executor has used much CPU time or memory and is replaced');
     else this.#dispatch();
   }
 
@@ -195,6 +201,10 @@ export class ExecutorKeeper {
     this.#retried.delete(id);
     this.#options.emit({ kind: 'lost', id, loss, message, durationMs });
   }
+}
+
+function isWorn(pid: number, readyBytes: number): boolean {
+  return cpuMs(pid) > RETIRE_CPU_MS || ownMemoryBytes(pid) > readyBytes + RETIRE_GROWTH_BYTES;
 }
 
 /** The first reason counts: a kill takes a moment, in which another may come up. */

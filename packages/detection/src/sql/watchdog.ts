@@ -33,18 +33,19 @@ export function watchRequest(options: WatchOptions): () => void {
     end();
     options.onBreach({ kind, message });
   };
-  const sample = (): void => {
-    const room = options.memoryBytes * (1 - RESERVE) - (ownMemoryBytes(options.pid) - baseline);
-    if (room < 0)
-      return breach(
-        'memory',
-        `The statement needs more than the ${Math.round(options.memoryBytes / 1024 / 1024)} MB of memory that it may use`,
-      );
+  const allowed = options.memoryBytes * (1 - RESERVE);
+  const sampleLater = (room: number): void => {
     sampling = setTimeout(sample, Math.min(MAX_SAMPLE_MS, Math.max(MIN_SAMPLE_MS, room / MAX_GROWTH_BYTES_PER_MS)));
-    return undefined;
+  };
+  const sample = (): void => {
+    const room = allowed - (ownMemoryBytes(options.pid) - baseline);
+    if (room >= 0) return sampleLater(room);
+    const most = Math.round(options.memoryBytes / 1024 / 1024);
+    return breach('memory', `The statement needs more than the ${most} MB of memory that it may use`);
   };
   const deadline = setTimeout(() => breach('timeout', `The statement did not end within ${options.deadlineMs} ms`), options.deadlineMs);
-  sample();
+  // It has not grown yet: most requests are over before the first look.
+  sampleLater(allowed);
   return end;
 }
 

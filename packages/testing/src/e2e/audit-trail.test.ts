@@ -1,7 +1,15 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseJson, removeDirectory, runProgram, startInstallation, temporaryDirectory, type Installation } from './installation.ts';
+import {
+  fewRules,
+  parseJson,
+  removeDirectory,
+  runProgram,
+  startInstallation,
+  temporaryDirectory,
+  type Installation,
+} from './installation.ts';
 
 let directory = '';
 let mirror = '';
@@ -12,6 +20,7 @@ beforeAll(async () => {
   mirror = join(mkdtempSync(join(directory, 'elsewhere-')), 'checkpoints.jsonl');
   writeFileSync(mirror, '');
   installation = startInstallation(join(directory, 'state'), [
+    ...fewRules(),
     '--set',
     'collection.interval=500ms',
     '--set',

@@ -2,7 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, cpSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { removeDirectory, ROOT, startInstallation, temporaryDirectory, type Finished, type Installation } from './installation.ts';
+import {
+  fewRules,
+  removeDirectory,
+  ROOT,
+  startInstallation,
+  temporaryDirectory,
+  type Finished,
+  type Installation,
+} from './installation.ts';
 
 const isRoot = process.getuid?.() === 0;
 /** No account has it, and it is in no group but the one it is given. */
@@ -18,7 +26,7 @@ beforeAll(async () => {
   copyFileSync(process.execPath, join(directory, 'node'));
   chmodSync(join(directory, 'node'), 0o755);
   cpSync(join(ROOT, 'build', 'programs'), join(directory, 'programs'), { recursive: true });
-  installation = startInstallation(join(directory, 'state'), ['--set', 'collection.interval=500ms']);
+  installation = startInstallation(join(directory, 'state'), [...fewRules(), '--set', 'collection.interval=500ms']);
   await installation.waitFor(/Alerts follow as they come/);
 }, 90_000);
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseJson, removeDirectory, ROOT, runProgram, temporaryDirectory } from './installation.ts';
+import { fewRules, parseJson, removeDirectory, ROOT, runProgram, temporaryDirectory } from './installation.ts';
 
 let directory = '';
 let stateDir = '';
@@ -21,6 +21,7 @@ function startDaemon(name: 'procmond' | 'sentinelagent'): ChildProcess {
       stateDir,
       '--set',
       'collection.interval=500ms',
+      ...fewRules(),
     ],
     { stdio: ['ignore', 'ignore', 'ignore'] },
   );

@@ -3,11 +3,19 @@
  * user would. Everything it starts it ends by pid.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 export const ROOT: string = join(import.meta.dirname, '..', '..', '..', '..');
+/** Those that tests name. */
+const KEPT_RULES: readonly string[] = [
+  'deleted-executable',
+  'memfd-executable',
+  'reverse-shell-exec',
+  'reverse-shell-arguments',
+  'discovery-burst',
+];
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
 export type Finished = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
@@ -77,6 +85,15 @@ export function startInstallation(stateDir: string, words: readonly string[] = [
       return ended;
     },
   };
+}
+
+/** For tests that are not about rules: each start of an agent looks at all that it has, for a second of a core. */
+export function fewRules(): readonly string[] {
+  const directory = join(ROOT, 'packages/detection/rules');
+  const ids = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.yaml') && !name.endsWith('.case.yaml'))
+    .map((name) => basename(name, '.yaml'));
+  return ['--set', `detection.disabled_rules=[${ids.filter((id) => !KEPT_RULES.includes(id)).join(', ')}]`];
 }
 
 export function removeDirectory(directory: string): void {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseJson, removeDirectory, runProgram, startInstallation, temporaryDirectory, type Finished } from './installation.ts';
+import { fewRules, parseJson, removeDirectory, runProgram, startInstallation, temporaryDirectory, type Finished } from './installation.ts';
 
 let directory = '';
 let original = '';
@@ -10,7 +10,7 @@ let original = '';
 beforeAll(async () => {
   directory = temporaryDirectory();
   original = join(directory, 'original');
-  const installation = startInstallation(original, ['--set', 'collection.interval=500ms']);
+  const installation = startInstallation(original, [...fewRules(), '--set', 'collection.interval=500ms']);
   await installation.waitFor(/Alerts follow as they come/);
   await installation.stop();
 });
