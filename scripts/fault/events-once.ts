@@ -72,6 +72,8 @@ export const eventsOnce = defineFault({
     await storm.answer('ready');
     storm.say('go');
     const change = await killAll(campaign, stage);
+    const found = countAlerts(stage.site, CHANGED_RULE);
+    await eventually(PATIENCE_MS, () => countAlerts(stage.site, CHANGED_RULE) > found);
     const made = await endStorm(storm);
     await rest(campaign, stage);
     await judge(campaign, stage, made, change);
@@ -141,6 +143,8 @@ async function catchUp(campaign: Campaign, { site, program }: Stage): Promise<vo
 /** The second rule gets its second version from its file, while the agent runs and nothing is killed. */
 async function changeVersion(campaign: Campaign, { site, program, rules }: Stage): Promise<VersionChange> {
   await eventually(PATIENCE_MS, async () => (await site.agent())?.lastCycle);
+  // Of each version there has to be something to judge, however few rounds there are.
+  await eventually(PATIENCE_MS, () => countAlerts(site, CHANGED_RULE) > 0);
   const lastAlertBefore = newestAlert(site);
   writeOnceRule(rules, CHANGED_RULE, 2, program);
   let said = '';
