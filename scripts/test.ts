@@ -12,8 +12,10 @@ import type { SkippedTest, TestTally } from './checks/tally-reporter.ts';
 
 const PASSED: Tally = { passed: 1, failed: 0, skipped: 0 };
 const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
-/** Everything together has ten minutes on two cores; the tests may take what is left of them. */
-const TIME_LIMIT_MS = 590_000;
+/** What does not end by then hangs. */
+const TIME_LIMIT_MS = 1_800_000;
+/** What everything together should take on two cores; a slower machine may take longer, and is told. */
+const EXPECTED_MS = 600_000;
 
 const started = performance.now();
 const phases: { readonly name: string; readonly ms: number }[] = [];
@@ -80,5 +82,8 @@ tallies.push(await runPhase('tests', () => runTests(names, directory)));
 
 const tally = tallies.reduce(addTallies);
 console.log(`\n${phases.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ')}`);
+const tookMs = performance.now() - started;
+if (everything && tookMs > EXPECTED_MS)
+  console.log(`note: all of it took ${(tookMs / 60_000).toFixed(1)} minutes; on two cores of its own it should stay below ten`);
 console.log(formatTally(tally));
 if (tally.failed > 0) process.exitCode = 1;
