@@ -98,13 +98,14 @@ function ofPs(): ReadonlyMap<number, Told> {
 describe.skipIf(!hasPs)('a scan agrees (needs ps)', () => {
   const names = (held: ReadonlyMap<number, Told>): (string | null)[] => children.map(({ pid }) => held.get(pid ?? 0)?.name ?? null);
 
-  it('with ps', async () => {
+  // A process of another test may change between the two looks.
+  it('with ps', { retry: 2 }, async () => {
     const held = await holdAgainst(ofPs, told);
     expect(children.filter(({ pid }) => !held.has(pid ?? 0))).toEqual([]);
     expect(names(held)).toEqual(expect.arrayContaining(['sleep', 'sp ace', 'clo)se (', 'seventeen-lette']));
   });
 
-  it('with ps-list', async () => {
+  it('with ps-list', { retry: 2 }, async () => {
     const held = await holdAgainst(async () => {
       const list = await psList();
       return new Map(list.map(({ pid, ppid, uid, name, cmd }) => [pid, { ppid, uid: uid ?? -1, name, args: cmd ?? null }]));
